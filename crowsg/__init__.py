@@ -1,0 +1,195 @@
+"""crowsg, a murder of crows on gevent: load for systems with many stateful, long-lived users.
+
+======================  ===========================================================================
+``crowsg``              one run from code (``run``); a run on this node, step by step (``do``, ...)
+``crowsg.config``       settings: declared by a scenario, verified, changed while running
+``crowsg.users``        what the code of a user can ask for
+``crowsg.metrics``      what a run counts
+``crowsg.telemetry``    events of a node, and who listens
+``crowsg.controller``   a node driven with id ranges of its own
+``crowsg.code``         the scenarios a node knows
+``crowsg.testing``      a manual clock, captured events, the pytest plugin
+======================  ===========================================================================
+
+Importing has no effect: no monkey-patching, no greenlet, no socket.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from gevent import monkey  # noqa: TID251 - asked, not used
+
+from crowsg.config import Variable
+from crowsg.context import current_node
+from crowsg.controller.machine import STOP_TIMEOUT, USER_RATE, ScenarioReference
+from crowsg.controller.status import Status
+from crowsg.errors import CrowsgError, NotPatched
+from crowsg.node import Node
+from crowsg.one_run import DAY_S, RunOptions
+from crowsg.rate import Rate
+from crowsg.summary import Summary
+from crowsg.users import UserStop
+
+__all__ = [
+    "CrowsgError",
+    "Node",
+    "Rate",
+    "Status",
+    "Summary",
+    "UserStop",
+    "Variable",
+    "add",
+    "do",
+    "remove",
+    "reset",
+    "run",
+    "status",
+    "stop",
+    "update_settings",
+]
+
+
+def run(
+    scenario: ScenarioReference,
+    users: int = 1,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    user_rate: Any = None,
+    duration: float | None = None,
+    max_duration: float = DAY_S,
+    stop_timeout: float | None = None,
+) -> Summary:
+    """Run a scenario once, on a node of its own in this process.
+
+    Args:
+        scenario: A file, a module name on the code paths, or a module.
+        users: How many; their ids are 1 to ``users``.
+        settings: Values by name.
+        user_rate: Users started per minute, or any spelling of a rate; None: 1200, or as set.
+        duration: Seconds after which the run ends; None: when the users are done.
+        max_duration: Seconds after which even a forgotten run is aborted.
+        stop_timeout: Seconds between asking a user to stop and killing it; None: 2, or as set.
+
+    Returns:
+        What the run came to.
+
+    Raises:
+        NotPatched: The standard library is not patched in this process.
+        CrowsgError: The run could not be started.
+        ValueError: ``users`` is not positive.
+
+    Blocks: until the run is over.
+    """
+    if not monkey.is_module_patched("socket"):
+        raise NotPatched
+    if users < 1:
+        raise ValueError(f"a run needs at least one user, not {users!r}")
+    own = {USER_RATE: user_rate, STOP_TIMEOUT: stop_timeout}
+    given = {
+        **(settings or {}),
+        **{name: value for name, value in own.items() if value is not None},
+    }
+    options = RunOptions(str(uuid.uuid4()), scenario, 1, users, given, duration, max_duration)
+    with Node() as node:
+        return node.one_run(options).execute()
+
+
+def do(scenario: ScenarioReference, count: int, settings: Mapping[str, Any] | None = None) -> None:
+    """Start a scenario on this node, with the users 1 to ``count``.
+
+    Args:
+        scenario: A file, a module name on the code paths, or a module.
+        count: How many users; 0 starts the scenario without any.
+        settings: Values by name.
+
+    Raises:
+        InvalidStatus: A run is going on here.
+        CrowsgError: The scenario could not be started; see ``controller.start_scenario``.
+
+    Blocks: until ``init`` has returned.
+    Source: amoc:do/3.
+    """
+    current_node().local.do(scenario, count, settings)
+
+
+def add(count: int) -> None:
+    """Add ``count`` users with the next free ids.
+
+    Raises:
+        InvalidStatus: No scenario is running.
+
+    Blocks: never; ``user_rate`` lets them start.
+    Source: amoc:add/1; unlike there an error, not a crash, when nothing runs.
+    """
+    current_node().local.add(count)
+
+
+def remove(count: int, force: bool = False) -> int:
+    """End up to ``count`` users: running ones, the oldest first, then waiting ones.
+
+    Args:
+        count: How many at the most.
+        force: Kill those who live on ``stop_timeout`` seconds later.
+
+    Returns:
+        How many were chosen; none is ever chosen twice.
+
+    Raises:
+        InvalidStatus: No scenario is running.
+
+    Blocks: never; the users end later.
+    Source: amoc:remove/2.
+    """
+    return current_node().local.remove(count, force)
+
+
+def stop() -> None:
+    """End the run: users are removed by force, then ``terminate`` and ``teardown`` are called.
+
+    Raises:
+        InvalidStatus: No scenario is running.
+
+    Blocks: never while users live.
+    Source: amoc:stop/0.
+    """
+    current_node().local.stop()
+
+
+def reset() -> None:
+    """Forget the last run, so that the node is idle; a run that goes on is stopped first.
+
+    Raises:
+        InvalidStatus: Users could not be killed.
+
+    Blocks: until its users have ended.
+    Source: amoc:reset/0; unlike there no restart is needed, and ``terminate`` is called.
+    """
+    current_node().local.reset()
+
+
+def status() -> Status:
+    """Return what this node is doing.
+
+    Blocks: never.
+    Source: amoc_controller:get_status/0.
+    """
+    return current_node().local.status()
+
+
+def update_settings(settings: Mapping[str, Any]) -> None:
+    """Change settings of the running scenario; all of them, or on any fault none.
+
+    Args:
+        settings: New values by name. Those equal to the values in force are left alone.
+
+    Raises:
+        InvalidStatus: No scenario is running.
+        UnknownSetting, ReadOnlySetting, SettingsRejected: The update is refused.
+
+    Blocks: while values are verified. Update functions run later, each on its own greenlet; one
+        that raises is counted among the run's errors.
+    Emits: ``config, update`` for an update function that raised.
+    Source: amoc_controller:update_settings/1.
+    """
+    current_node().local.update_settings(settings)

@@ -1,0 +1,58 @@
+"""The ``crowsg`` command line: parse, call, print, exit code."""
+
+import logging
+import sys
+import traceback
+
+import click
+
+from crowsg.cli.run import run
+from crowsg.cli.scenarios import scenarios
+from crowsg.errors import EXIT_ABORTED, EXIT_INTERNAL, EXIT_USAGE, CrowsgError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="crowsg")
+def cli() -> None:
+    r"""Load for systems with many stateful, long-lived users.
+
+    \b
+    Example:
+      crowsg run scenarios/messaging.py --users 1000 --user-rate 100/s
+    """
+
+
+cli.add_command(run)
+cli.add_command(scenarios)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and end the process with its exit code."""
+    _log_to_stderr()
+    sys.exit(exit_code_of(arguments))  # noqa: TID251 - the command line ends the process
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+
+
+def exit_code_of(arguments: list[str] | None = None) -> int:
+    """Run a command; whatever it dies of becomes one line on stderr and an exit code."""
+    try:
+        return int(cli.main(arguments, prog_name="crowsg", standalone_mode=False) or 0)
+    except CrowsgError as error:
+        return _failed(str(error), error.exit_code)
+    except click.ClickException as error:
+        return _failed(error.format_message(), EXIT_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        return _failed("aborted", EXIT_ABORTED)
+    except BrokenPipeError:
+        return EXIT_INTERNAL
+    except Exception as error:  # noqa: BLE001 - a fault of crowsg itself
+        traceback.print_exc()
+        return _failed(f"internal: {type(error).__name__}: {error}", EXIT_INTERNAL)
+
+
+def _failed(text: str, code: int) -> int:
+    click.echo(f"error: {text}", err=True)
+    return code

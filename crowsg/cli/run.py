@@ -1,0 +1,112 @@
+"""``crowsg run``: a whole run from the command line."""
+
+import os
+import signal
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import click
+import gevent
+
+from crowsg.cli.types import Duration, IdRange, RateType
+from crowsg.config.settings import Text
+from crowsg.config.sources import from_assignments
+from crowsg.controller.machine import STOP_TIMEOUT, USER_RATE
+from crowsg.errors import EXIT_ABORTED
+from crowsg.health.limits import file_warning
+from crowsg.node import Node
+from crowsg.one_run import DAY_S, OneRun, RunOptions
+from crowsg.rate import Rate
+from crowsg.report.progress import Progress
+from crowsg.report.table import print_summary
+
+
+@click.command()
+@click.argument("scenario")
+@click.option("--users", type=click.IntRange(min=1), help="Users to start (1).")
+@click.option("--ids", type=IdRange(), help="Their ids, A-B, instead of --users.")
+@click.option("--user-rate", type=RateType(), help="Users started per minute, or as 100/s (1200).")
+@click.option("--duration", type=Duration(), help="End after this time (when users are done).")
+@click.option(
+    "--max-duration", type=Duration(), default=DAY_S, help="Abort even a forgotten run (24h)."
+)
+@click.option("--stop-timeout", type=Duration(), help="From asking a user to killing it (2s).")
+@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting.")
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings, a TOML file."
+)
+@click.option("--quiet", is_flag=True, help="No progress lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def run(  # noqa: PLR0913 - an argument is an option
+    scenario: str,
+    users: int | None,
+    ids: tuple[int, int] | None,
+    assignments: tuple[str, ...],
+    config: Path | None,
+    quiet: bool,
+    as_json: bool,
+    user_rate: Rate | None,
+    duration: float | None,
+    max_duration: float,
+    stop_timeout: float | None,
+) -> int:
+    r"""Run SCENARIO, a file or a module name on the code paths, and sum it up.
+
+    The run ends when all users are done, when --duration is over, or on Ctrl-C: once for a graceful
+    end, twice for an end at once.
+
+    \b
+    Example:
+      crowsg run scenarios/messaging.py --users 1000 --user-rate 100/s --set number_of_neighbours=4
+    """
+    if users is not None and ids is not None:
+        raise click.UsageError("give --users or --ids, not both")
+    first_id, last_id = ids or (1, users or 1)
+    asked = RunOptions(
+        str(uuid.uuid4()),
+        scenario,
+        first_id,
+        last_id,
+        _settings(assignments, user_rate, stop_timeout),
+        duration,
+        max_duration,
+    )
+    progress = None if quiet else Progress(sys.stderr)
+    with Node(settings_file=config) as node:
+        if warning := file_warning(last_id + 1 - first_id, node.file_limit):
+            click.echo(f"warning: {warning}", err=True)
+        one_run = node.one_run(asked, progress)
+        _end_on_signals(one_run)
+        summary = one_run.execute()
+    print_summary(summary, as_json)
+    return summary.exit_code
+
+
+def _settings(
+    assignments: tuple[str, ...], user_rate: Rate | None, stop_timeout: float | None
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        name: Text(text) for name, text in from_assignments(assignments).items()
+    }
+    own = {USER_RATE: user_rate, STOP_TIMEOUT: stop_timeout}
+    settings.update((name, value) for name, value in own.items() if value is not None)
+    return settings
+
+
+def _end_on_signals(one_run: OneRun) -> None:
+    """Let Ctrl-C and SIGTERM end the run, gracefully, at once, and - a third time - by force."""
+    loop = gevent.get_hub().loop
+    received = 0
+
+    def interrupt(*_: object) -> None:
+        nonlocal received
+        received += 1
+        if received > 2:
+            # The loop may be blocked by a user: nothing but this is left.
+            os._exit(EXIT_ABORTED)
+        loop.run_callback_threadsafe(one_run.interrupt)
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)

@@ -1,0 +1,81 @@
+"""Time as a parameter: the contract every timer, rate and latency uses, and the real clock.
+
+Monotonic time only; ``wall`` is for display. The clock that tests move by hand is
+``crowsg.testing.ManualClock``.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import gevent
+
+SECOND = 1_000_000_000
+"""Nanoseconds in a second: public signatures take seconds, everything inside counts these."""
+
+
+def to_ns(seconds: float) -> int:
+    """Turn ``seconds`` into whole nanoseconds."""
+    return round(seconds * SECOND)
+
+
+class Timer(Protocol):
+    """A callback that will run once, unless it is cancelled before."""
+
+    def cancel(self) -> None:
+        """Forget the callback; harmless when it has already run."""
+
+
+class Clock(Protocol):
+    """What crowsg knows of time."""
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since an arbitrary moment; never runs backwards."""
+
+    def wall(self) -> float:
+        """Return seconds since the epoch, for display only."""
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling greenlet; 0 only lets others run."""
+
+    def call_later(self, delay_ns: int, callback: Callable[[], object]) -> Timer:
+        """Run ``callback`` once in ``delay_ns`` nanoseconds; it must not block."""
+
+
+class _LoopTimer:
+    """A timer of the event loop, closed as soon as it is of no more use."""
+
+    __slots__ = ("_callback", "_watcher")
+
+    def __init__(self, watcher: Any, callback: Callable[[], object]) -> None:
+        self._watcher = watcher
+        self._callback = callback
+        watcher.start(self._fire)
+
+    def _fire(self) -> None:
+        self._watcher.close()
+        self._callback()
+
+    def cancel(self) -> None:
+        self._watcher.close()
+
+
+class MonotonicClock:
+    """The real clock: ``time.monotonic_ns`` and the timers of gevent's loop."""
+
+    def now_ns(self) -> int:
+        """Return ``time.monotonic_ns()``."""
+        return time.monotonic_ns()
+
+    def wall(self) -> float:
+        """Return the wall clock in seconds since the epoch."""
+        return time.time()  # noqa: TID251 - the one place that may
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling greenlet for at least ``seconds``."""
+        gevent.sleep(seconds)
+
+    def call_later(self, delay_ns: int, callback: Callable[[], object]) -> Timer:
+        """Run ``callback`` in the hub in ``delay_ns`` nanoseconds."""
+        loop = gevent.get_hub().loop
+        return _LoopTimer(loop.timer(max(0, delay_ns) / SECOND), callback)

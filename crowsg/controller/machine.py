@@ -1,0 +1,298 @@
+r"""The status machine of one node: a scenario is started, fed with users, stopped, and again.
+
+::
+
+    idle -> running -> terminating -> finished -> running ...
+      \-> error (start failed, users could not be killed) -> running ...
+      \-> disabled (this node is a master and carries no users)
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from crowsg.config.settings import Settings, Values, compose
+from crowsg.config.variable import Declared
+from crowsg.controller.status import State, Status
+from crowsg.errors import (
+    CrowsgError,
+    InvalidRange,
+    InvalidStatus,
+    InvalidThrottle,
+    ScenarioFailed,
+)
+from crowsg.metrics.failures import describe
+from crowsg.metrics.recorder import Recorder
+from crowsg.rate import Rate
+from crowsg.scenario.callbacks import Callbacks
+from crowsg.scenario.loading import Scenario
+from crowsg.telemetry.bus import Bus
+from crowsg.throttle.service import Throttles
+from crowsg.users.crowd import Crowd
+
+USER_RATE = "user_rate"
+STOP_TIMEOUT = "stop_timeout"
+
+ScenarioReference = str | Path | ModuleType
+Prepare = Callable[[ScenarioReference, Mapping[str, Any]], tuple[Scenario, Values]]
+
+
+class Controller:
+    """One node's runs, one after another.
+
+    Args:
+        telemetry: Where events go.
+        settings: The settings of the run.
+        throttles: Where ``user_rate`` is started.
+        crowd: The users.
+        recorder: Begun anew with each run; takes what update functions raise.
+        callbacks: Calls the scenario's callbacks.
+        prepare: Loads a scenario, and adds the node's own sources of values to those given.
+        spawn: Starts a function on a greenlet of this node.
+    """
+
+    def __init__(
+        self,
+        telemetry: Bus,
+        settings: Settings,
+        throttles: Throttles,
+        crowd: Crowd,
+        recorder: Recorder,
+        callbacks: Callbacks,
+        prepare: Prepare,
+        spawn: Callable[..., Any],
+    ) -> None:
+        self._telemetry = telemetry
+        self._settings = settings
+        self._throttles = throttles
+        self._crowd = crowd
+        self._recorder = recorder
+        self._callbacks = callbacks
+        self._prepare = prepare
+        self._spawn = spawn
+        self._state: State = "idle"
+        self._starting = False
+        self._reason = ""
+        self._scenario: Scenario | None = None
+        self._user_state: Any = None
+        self._highest_id = 0
+        self.trouble: list[ScenarioFailed] = []
+        self.over = Event()
+
+    def start_scenario(
+        self, scenario: ScenarioReference, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        """Load, configure and initialise a scenario; see ``crowsg.controller``."""
+        self._require("start_scenario", "idle", "finished", "error")
+        self._starting = True
+        try:
+            self._start(*self._prepare(scenario, settings or {}))
+        finally:
+            self._starting = False
+
+    def add_users(self, first_id: int, last_id: int) -> None:
+        """Queue users for their start; see ``crowsg.controller``."""
+        self._require("add_users", "running")
+        if not self._highest_id < first_id <= last_id:
+            raise InvalidRange(first_id, last_id, self._highest_id)
+        self._highest_id = last_id
+        self._crowd.add(first_id, last_id)
+        self._emit_users("add", last_id + 1 - first_id)
+
+    def remove_users(self, count: int, force: bool = False) -> int:
+        """End users; see ``crowsg.controller``."""
+        self._require("remove_users", "running")
+        chosen = self._crowd.remove(count, force)
+        self._emit_users("remove", chosen)
+        return chosen
+
+    def stop_scenario(self) -> None:
+        """End the run; see ``crowsg.controller``."""
+        self._require("stop_scenario", "running")
+        self._state = "terminating"
+        self._crowd.stop_all()
+        if self._crowd.idle.is_set():
+            self._terminate()
+        else:
+            self._spawn(self._terminate_when_empty)
+
+    def kill_users(self) -> None:
+        """Leave the users of a run that is being stopped no further grace."""
+        self._crowd.stop_all(at_once=True)
+
+    def update_settings(self, settings: Mapping[str, Any]) -> None:
+        """Change settings of the run, all or none; see ``crowsg.update_settings``."""
+        self._require("update_settings", "running")
+        for name, call in self._settings.update(settings):
+            self._spawn(self._call_update, name, call)
+
+    def disable(self) -> None:
+        """Let this node carry no users.
+
+        Raises:
+            InvalidStatus: It is not idle.
+        """
+        self._require("disable", "idle")
+        self._state = "disabled"
+
+    def reset(self) -> None:
+        """Forget the last run: a run that goes on is stopped first.
+
+        Raises:
+            InvalidStatus: Users could not be killed.
+
+        Blocks: until its users have ended and ``terminate`` has returned.
+        """
+        if self._state == "running":
+            self.stop_scenario()
+        if self._state == "terminating":
+            self.over.wait()
+        if self._crowd.unkillable.is_set():
+            raise InvalidStatus(self._state, "reset")
+        self._state, self._reason, self._scenario, self._highest_id = "idle", "", None, 0
+        self._crowd.open("")
+
+    def status(self) -> Status:
+        """Return what the node is doing."""
+        return Status(
+            self._state,
+            self._scenario.name if self._scenario else None,
+            self._crowd.counts(),
+            self._highest_id,
+            self._reason,
+            self._settings.current(),
+        )
+
+    def _require(self, call: str, *states: State) -> None:
+        if self._starting:
+            raise InvalidStatus("starting", call)
+        if self._state not in states or self._crowd.unkillable.is_set():
+            raise InvalidStatus(self._state, call)
+
+    def _start(self, scenario: Scenario, values: Values) -> None:
+        self._scenario, self._reason, self._highest_id = scenario, "", 0
+        self._crowd.open(scenario.name)
+        self.trouble = []
+        self.over.clear()
+        self._recorder.reset()
+        try:
+            variables = compose(self._own_variables(), scenario.declarations)
+            self._settings.load(variables, values)
+            self._user_state = self._initialise(scenario)
+        except BaseException as error:
+            self._state, self._reason = "error", str(error) or type(error).__name__
+            self.over.set()
+            raise
+        self._crowd.open(scenario.name, scenario.start, self._user_state)
+        self._state = "running"
+
+    def _own_variables(self) -> list[Declared]:
+        return [
+            Declared(
+                USER_RATE,
+                "users started per minute, over the whole cluster",
+                "crowsg",
+                1200,
+                _start_rate,
+                lambda _, rate: self._throttles.change_rate(USER_RATE, rate),
+                False,
+            ),
+            Declared(
+                STOP_TIMEOUT,
+                "seconds between asking a user to stop and killing it",
+                "crowsg",
+                2.0,
+                _grace,
+                True,
+                False,
+            ),
+        ]
+
+    def _initialise(self, scenario: Scenario) -> Any:
+        """Run ``setup`` and ``init``; what was begun is ended when either fails."""
+        metadata = {"scenario": scenario.name}
+        self._set_up(scenario, metadata)
+        try:
+            self._throttles.start(USER_RATE, self._settings.get(USER_RATE))
+            return self._callbacks.call("init", scenario.init, metadata)
+        except BaseException:
+            if USER_RATE in self._throttles.names():
+                self._throttles.stop(USER_RATE)
+            self._call_last("teardown", scenario.teardown, metadata)
+            raise
+
+    def _set_up(self, scenario: Scenario, metadata: Mapping[str, Any]) -> None:
+        returned = self._callbacks.call("setup", scenario.setup, metadata)
+        if returned is None:
+            return
+        try:
+            if not isinstance(returned, Mapping):
+                raise TypeError(f"it returned {type(returned).__name__}, neither dict nor None")
+            self._settings.merge(returned)
+        except (TypeError, CrowsgError) as error:
+            self._call_last("teardown", scenario.teardown, metadata)
+            raise ScenarioFailed("setup", str(error)) from error
+
+    def _terminate_when_empty(self) -> None:
+        gevent.wait([self._crowd.idle, self._crowd.unkillable], count=1)
+        self._terminate()
+
+    def _terminate(self) -> None:
+        scenario = self._scenario
+        assert scenario is not None
+        self._throttles.stop(USER_RATE)
+        metadata = {"scenario": scenario.name}
+        state = self._user_state
+        self._call_last("terminate", scenario.terminate, {**metadata, "state": state}, state)
+        self._call_last("teardown", scenario.teardown, metadata)
+        self._user_state = None
+        self._crowd.close()
+        if self._crowd.unkillable.is_set():
+            self._state, self._reason = "error", "users could not be killed"
+        else:
+            self._state = "finished"
+        self.over.set()
+
+    def _call_last(self, name: str, callback: Any, metadata: Mapping[str, Any], *args: Any) -> None:
+        try:
+            self._callbacks.call(name, callback, metadata, *args)
+        except ScenarioFailed as error:
+            self.trouble.append(error)
+
+    def _call_update(self, name: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except gevent.GreenletExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the scenario's code
+            self._recorder.failures.record(error)
+            metadata = {"log_level": "error", "setting": name, "reason": describe(error)}
+            self._telemetry.execute(("crowsg", "config", "update"), {"error": 1}, metadata)
+
+    def _emit_users(self, kind: str, count: int) -> None:
+        scenario = self._scenario.name if self._scenario else None
+        self._telemetry.execute(
+            ("crowsg", "controller", "users"),
+            {"count": count},
+            {"scenario": scenario, "type": kind},
+        )
+
+
+def _start_rate(value: Any) -> tuple[bool, Any]:
+    try:
+        rate = Rate.of(value)
+    except InvalidThrottle as error:
+        return False, str(error)
+    if rate.is_parallel:
+        return False, "users start at a rate in time, not in parallel slots"
+    return True, rate
+
+
+def _grace(value: Any) -> tuple[bool, Any]:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+        return False, "it must be a number of seconds >= 0"
+    return True, float(value)

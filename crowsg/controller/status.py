@@ -1,0 +1,29 @@
+"""A node's state in words and numbers."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from crowsg.users.counts import UserCounts
+
+State = Literal["idle", "running", "terminating", "finished", "error", "disabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a node is doing.
+
+    Attributes:
+        state: State of its controller.
+        scenario: The scenario of the current or last run, None before the first.
+        users: The users of that run on this node.
+        highest_user_id: The highest id given away in that run, 0 for none.
+        reason: Why the state is ``error``, otherwise empty.
+        settings: The settings of that run, secrets masked.
+    """
+
+    state: State
+    scenario: str | None
+    users: UserCounts
+    highest_user_id: int
+    reason: str
+    settings: dict[str, Any]

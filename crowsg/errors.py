@@ -1,0 +1,279 @@
+"""Every exception crowsg raises, in one tree.
+
+::
+
+    CrowsgError
+      NoCurrentNode (also LookupError)      NoCurrentUser
+      NotPatched
+      InvalidStatus
+      InvalidRange
+      NotSendable (also TypeError)
+      ConfigError
+        InvalidDeclaration  DuplicateVariable  UnknownSetting  ReadOnlySetting  SettingsRejected
+        InvalidSetting (also LookupError)      InvalidSource
+      ScenarioError
+        NoSuchScenario  InvalidScenario  UnmetDependencies  CodePathError  ScenarioFailed
+      ThrottleError
+        InvalidThrottle (also ValueError)  NoSuchThrottle  WrongReconfiguration
+      NodeError
+
+``reason`` is amoc's atom for the same trouble, as text; ``exit_code`` is what a command that dies
+of it ends with. Errors that judge input carry every problem found, never only the first.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+EXIT_OK = 0
+EXIT_INTERNAL = 1
+EXIT_USAGE = 2
+EXIT_SCENARIO_FAILED = 3
+EXIT_STUCK = 5
+EXIT_ABORTED = 97
+
+
+class CrowsgError(Exception):
+    """The root: everything crowsg raises on purpose is one of these."""
+
+    reason: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = EXIT_USAGE
+
+
+class NoCurrentNode(CrowsgError, LookupError):
+    """A facade was called outside every node."""
+
+    reason = "no_current_node"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "called outside a crowsg node; inside a native thread or a hub callback wrap the "
+            "function with crowsg.context.bind"
+        )
+
+
+class NoCurrentUser(NoCurrentNode):
+    """A facade that needs a user was called on a node, but not by a user."""
+
+    reason = "no_current_user"
+
+    def __init__(self) -> None:
+        Exception.__init__(self, "called outside a user: only start and what it spawns run as one")
+
+
+class NotPatched(CrowsgError):
+    """A run was asked for in a process whose standard library still blocks."""
+
+    reason = "not_patched"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the standard library is not patched, so every user would block all others; put these "
+            "two lines first in the program:\n"
+            "    from gevent import monkey\n"
+            "    monkey.patch_all()"
+        )
+
+
+class InvalidStatus(CrowsgError):
+    """The controller is in a state that does not allow this call."""
+
+    reason = "invalid_status"
+
+    def __init__(self, status: str, call: str) -> None:
+        self.status = status
+        self.call = call
+        super().__init__(f"{call} is not possible: the controller is {status}")
+
+
+class InvalidRange(CrowsgError):
+    """User ids were asked for that are not positive, not ascending or already given away."""
+
+    reason = "invalid_range"
+
+    def __init__(self, first_id: int, last_id: int, highest_id: int) -> None:
+        self.first_id, self.last_id, self.highest_id = first_id, last_id, highest_id
+        super().__init__(
+            f"user ids {first_id} to {last_id}: they must be positive, ascending and above the "
+            f"highest id given away so far ({highest_id})"
+        )
+
+
+class NotSendable(CrowsgError, TypeError):
+    """A message holds something that could not arrive on another node as it was sent."""
+
+    reason = "not_sendable"
+
+
+class ConfigError(CrowsgError):
+    """Declarations or values of settings are wrong."""
+
+    def __init__(self, title: str, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{title}: " + "; ".join(self.problems))
+
+
+class InvalidDeclaration(ConfigError):
+    """``problems`` lists every faulty declaration of every module that takes part."""
+
+    reason = "invalid_attribute_format"
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        super().__init__("invalid variables", problems)
+
+
+class DuplicateVariable(ConfigError):
+    """Two declarations share a name and neither is an override."""
+
+    reason = "parameter_overriding"
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        super().__init__("variables declared twice", problems)
+
+
+class UnknownSetting(ConfigError):
+    """Values were given for names nobody declares."""
+
+    reason = "undefined_parameters"
+
+    def __init__(self, names: Iterable[str], known: Iterable[str] = ()) -> None:
+        self.names = tuple(names)
+        hint = ", ".join(sorted(known))
+        super().__init__(
+            "undeclared settings", [*self.names, *([f"known: {hint}"] if hint else [])]
+        )
+
+
+class ReadOnlySetting(ConfigError):
+    """An update names variables that may not change while running."""
+
+    reason = "readonly_parameters"
+
+    def __init__(self, names: Iterable[tuple[str, str]]) -> None:
+        self.names = tuple(names)
+        super().__init__("read-only settings", [f"{name} (of {module})" for name, module in names])
+
+
+class SettingsRejected(ConfigError):
+    """Verification refused values; ``rejected`` holds (name, shown value, why) of all of them."""
+
+    reason = "parameters_verification_failed"
+
+    def __init__(self, rejected: Iterable[tuple[str, str, str]]) -> None:
+        self.rejected = tuple(rejected)
+        super().__init__(
+            "settings refused", [f"{name} = {value}: {why}" for name, value, why in self.rejected]
+        )
+
+
+class InvalidSetting(ConfigError, LookupError):
+    """``config.get`` was asked for a name nobody declares."""
+
+    reason = "invalid_setting"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__("undeclared setting", [name])
+
+
+class InvalidSource(ConfigError):
+    """A settings file, a ``NAME=VALUE`` or a parser could not be read."""
+
+    reason = "invalid_source"
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        super().__init__("unreadable settings", problems)
+
+
+class ScenarioError(CrowsgError):
+    """A scenario cannot be found, loaded or started."""
+
+
+class NoSuchScenario(ScenarioError):
+    """No file and no module of that name."""
+
+    reason = "no_such_scenario"
+
+    def __init__(self, name: str, searched: Iterable[str] = ()) -> None:
+        self.name = name
+        where = ", ".join(searched)
+        super().__init__(f"no scenario {name!r}" + (f" in {where}" if where else ""))
+
+
+class InvalidScenario(ScenarioError):
+    """The module is no scenario; ``problems`` says everything that is missing or wrong."""
+
+    reason = "invalid_scenario"
+
+    def __init__(self, name: str, problems: Iterable[str]) -> None:
+        self.name = name
+        self.problems = tuple(problems)
+        super().__init__(f"{name} is no valid scenario: " + "; ".join(self.problems))
+
+
+class UnmetDependencies(ScenarioError):
+    """Packages the scenario asks for are missing or of another version."""
+
+    reason = "unmet_dependencies"
+
+    def __init__(self, name: str, problems: Iterable[str], wanted: Iterable[str]) -> None:
+        self.name = name
+        self.problems = tuple(problems)
+        remedy = " ".join(f"'{requirement}'" for requirement in wanted)
+        super().__init__(
+            f"{name} needs: "
+            + "; ".join(self.problems)
+            + (f" - try: pip install {remedy}" if remedy else "")
+        )
+
+
+class CodePathError(ScenarioError):
+    """A code path is no folder, or a module name is taken by another file."""
+
+    reason = "code_path_collision"
+
+
+class ScenarioFailed(ScenarioError):
+    """A callback of the scenario raised; ``__cause__`` is what it raised."""
+
+    reason = "scenario_failed"
+    exit_code = EXIT_SCENARIO_FAILED
+
+    def __init__(self, callback: str, description: str) -> None:
+        self.callback = callback
+        super().__init__(f"{callback} failed: {description}")
+
+
+class ThrottleError(CrowsgError):
+    """A throttle was asked for something it cannot do."""
+
+
+class InvalidThrottle(ThrottleError, ValueError):
+    """A rate that no spelling of ``Rate.of`` covers; the text says why."""
+
+    reason = "invalid_throttle"
+
+
+class NoSuchThrottle(ThrottleError):
+    """No throttle of that name runs."""
+
+    reason = "no_throttle_by_name"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"no throttle {name!r}")
+
+
+class WrongReconfiguration(ThrottleError):
+    """A throttle was declared again with another rate than at first."""
+
+    reason = "wrong_reconfiguration"
+
+    def __init__(self, name: str, declared: object, asked: object) -> None:
+        self.name = name
+        super().__init__(f"throttle {name!r} was declared as {declared}, not as {asked}")
+
+
+class NodeError(CrowsgError):
+    """A node cannot start in this process; the text says what to change."""
+
+    reason = "node"

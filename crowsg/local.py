@@ -1,0 +1,55 @@
+"""The verbs of a run on this node alone: what ``crowsg.do`` and its companions forward to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from crowsg.controller.machine import Controller, ScenarioReference
+from crowsg.controller.status import Status
+
+
+class Local:
+    """Drives one controller, counting user ids from 1."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    def do(
+        self, scenario: ScenarioReference, count: int, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        """Start a scenario with ``count`` users; see ``crowsg.do``."""
+        _check_count(count)
+        self._controller.start_scenario(scenario, settings)
+        self.add(count)
+
+    def add(self, count: int) -> None:
+        """Add users with the next free ids; see ``crowsg.add``."""
+        _check_count(count)
+        if count:
+            highest = self._controller.status().highest_user_id
+            self._controller.add_users(highest + 1, highest + count)
+
+    def remove(self, count: int, force: bool = False) -> int:
+        """End up to ``count`` users; see ``crowsg.remove``."""
+        _check_count(count)
+        return self._controller.remove_users(count, force)
+
+    def stop(self) -> None:
+        """End the run; see ``crowsg.stop``."""
+        self._controller.stop_scenario()
+
+    def reset(self) -> None:
+        """Forget the run; see ``crowsg.reset``."""
+        self._controller.reset()
+
+    def status(self) -> Status:
+        """Return what the node is doing; see ``crowsg.status``."""
+        return self._controller.status()
+
+    def update_settings(self, settings: Mapping[str, Any]) -> None:
+        """Change settings while running; see ``crowsg.update_settings``."""
+        self._controller.update_settings(settings)
+
+
+def _check_count(count: int) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise ValueError(f"a number of users is a whole number >= 0, not {count!r}")

@@ -1,0 +1,108 @@
+"""What went wrong, grouped: by kind of exception and by its text without the varying parts."""
+
+import re
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from crowsg.clock import SECOND, Clock
+
+OTHER = "__other__"
+MAX_GROUPS = 200
+MAX_TEXT = 512
+
+# What varies from one failure to the next: quoted text, addresses, long hex words, numbers.
+_VARYING = re.compile(
+    r"'[^']{0,512}'|\"[^\"]{0,512}\"|\b0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{4,}|"
+    r"\b[0-9a-fA-F]*\d[0-9a-fA-F]{7,}\b|\d+"
+)
+
+
+@dataclass(slots=True)
+class FailureGroup:
+    """Failures of one kind and template.
+
+    Attributes:
+        kind: Class of the exception.
+        template: Its text, varying parts as ``*``.
+        count: How many.
+        first_s, last_s: When the first and the last came, in seconds since the log was reset.
+        sample: The first one's text and the line of code it came from.
+    """
+
+    kind: str
+    template: str
+    count: int
+    first_s: float
+    last_s: float
+    sample: str
+
+
+OnFirst = Callable[[FailureGroup, BaseException], object]
+
+
+class FailureLog:
+    """The failures of one node: bounded in groups and in text, counts conserved.
+
+    Args:
+        clock: Tells when.
+        on_first: Called with (group, exception) at the first failure of each group.
+    """
+
+    def __init__(self, clock: Clock, on_first: OnFirst) -> None:
+        self._clock = clock
+        self._on_first = on_first
+        self._groups: dict[tuple[str, str], FailureGroup] = {}
+        self._began_ns = clock.now_ns()
+
+    def reset(self) -> None:
+        """Forget everything and start the time of the groups anew."""
+        self._groups = {}
+        self._began_ns = self._clock.now_ns()
+
+    def record(self, error: BaseException) -> None:
+        """Count a failure. Never raises, whatever the exception is made of."""
+        kind, text = type(error).__name__[:MAX_TEXT], safe_text(error)
+        now_s = (self._clock.now_ns() - self._began_ns) / SECOND
+        key = (kind, _VARYING.sub("*", text))
+        group = self._groups.get(key)
+        if group is None and len(self._groups) >= MAX_GROUPS:
+            key = (OTHER, OTHER)
+            group = self._groups.get(key)
+        if group is not None:
+            group.count += 1
+            group.last_s = now_s
+            return
+        group = FailureGroup(*key, 1, now_s, now_s, describe(error))
+        self._groups[key] = group
+        self._on_first(group, error)
+
+    def groups(self) -> list[FailureGroup]:
+        """Return the groups, the most frequent first."""
+        return sorted(self._groups.values(), key=lambda group: -group.count)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the groups as plain dictionaries, for files."""
+        return [asdict(group) for group in self.groups()]
+
+
+def safe_text(error: BaseException) -> str:
+    """Return the text of any exception: one that cannot be printed, or endless, too."""
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001 - str is the exception's own code
+        text = "<unprintable>"
+    text = text[:MAX_TEXT].encode("utf-8", "replace").decode()
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def describe(error: BaseException) -> str:
+    """Return kind, text and origin of an exception in one line."""
+    text = safe_text(error)
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return line
+    frame = frames[-1]
+    return f"{line} ({frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name})"

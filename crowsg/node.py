@@ -1,0 +1,179 @@
+"""The composition root: builds the services of a node and owns their life. No logic."""
+
+import logging
+import os
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Self
+
+import gevent
+from gevent.pool import Group
+
+from crowsg.clock import Clock, MonotonicClock
+from crowsg.code.server import CodeServer, code_paths
+from crowsg.config.settings import Settings, Values
+from crowsg.config.sources import PARSER_VARIABLE, from_toml, load_parser
+from crowsg.context import Scope, adopt, scope_of
+from crowsg.controller.machine import STOP_TIMEOUT, USER_RATE, Controller, ScenarioReference
+from crowsg.errors import NodeError
+from crowsg.health.collector import CollectorPolicy
+from crowsg.health.limits import raise_file_limit
+from crowsg.health.stray_errors import StrayErrors
+from crowsg.local import Local
+from crowsg.metrics.failures import FailureGroup
+from crowsg.metrics.recorder import Recorder
+from crowsg.one_run import OneRun, OnSample, RunOptions
+from crowsg.scenario.callbacks import Callbacks
+from crowsg.scenario.loading import Scenario, from_module, load
+from crowsg.telemetry import log
+from crowsg.telemetry.bus import Bus
+from crowsg.throttle.service import Throttles
+from crowsg.users.crowd import Crowd
+from crowsg.users.user import User
+
+_STOP_S = 5.0
+
+
+class Node:
+    """Everything that runs under one name: services, users, and the manners of its process.
+
+    Args:
+        name: Name of the node, ``name@host``.
+        clock: Time; the real one by default.
+        environment: Where ``CROWSG_...`` is read from; the process's by default.
+        settings_file: A TOML file with settings, before ``CROWSG_CONFIG``.
+        rng: Randomness.
+    """
+
+    def __init__(
+        self,
+        name: str = "crowsg@localhost",
+        *,
+        clock: Clock | None = None,
+        environment: Mapping[str, str] | None = None,
+        settings_file: Path | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.name = name
+        self.clock = clock or MonotonicClock()
+        self.rng = rng or random.Random()
+        self._environment = os.environ if environment is None else environment
+        self._settings_file = settings_file
+        self._logger = logging.getLogger("crowsg")
+        self._scope = Scope(self)
+        self._greenlets = Group()
+        self.file_limit = 0
+
+        self.telemetry = Bus(self.clock)
+        self.recorder = Recorder(self.clock, self._log_failure)
+        self.settings = Settings(self.telemetry)
+        self.code = CodeServer(code_paths(self._environment.get("CROWSG_EXTRA_CODE_PATHS", "")))
+        self.throttles = Throttles(self.clock, self.telemetry)
+        self.collector = CollectorPolicy()
+        self.stray_errors = StrayErrors(self._owns, self.recorder.failures.record)
+        self.crowd = Crowd(
+            self.clock,
+            self.telemetry,
+            self.recorder.failures,
+            lambda: self.throttles.wait(USER_RATE),
+            self.spawn,
+            self._adopt_user,
+            self.collector,
+            lambda: float(self.settings.get(STOP_TIMEOUT)),
+        )
+        self.controller = Controller(
+            self.telemetry,
+            self.settings,
+            self.throttles,
+            self.crowd,
+            self.recorder,
+            Callbacks(self.telemetry, self.spawn),
+            self._prepare,
+            self.spawn,
+        )
+        self.local = Local(self.controller)
+
+    def start(self) -> None:
+        """Take over the manners of the process.
+
+        Raises:
+            NodeError: gevent was told not to track greenlets, which facades need.
+            CodePathError: A code path is no folder.
+        """
+        if not gevent.config.track_greenlet_tree:
+            raise NodeError(
+                "GEVENT_TRACK_GREENLET_TREE is switched off: scenario code could not find its node"
+            )
+        self.code.check()
+        self.file_limit = raise_file_limit()
+        self.collector.start()
+        self.stray_errors.start()
+        log.attach(self.telemetry, self._logger)
+
+    def stop(self) -> None:
+        """Kill whatever still runs, without ``terminate``, and give the process back.
+
+        Blocks: until it is dead, 5 s at the most.
+        """
+        self.crowd.stop_all(at_once=True)
+        gevent.wait([self.crowd.idle, self.crowd.unkillable], timeout=_STOP_S, count=1)
+        self._greenlets.kill(timeout=_STOP_S)
+        self.telemetry.detach(log.HANDLER_ID)
+        self.stray_errors.stop()
+        self.collector.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Start ``function(*args)`` on a greenlet that belongs to this node, and return it."""
+        greenlet = gevent.Greenlet(function, *args)
+        adopt(greenlet, self._scope)
+        self._greenlets.add(greenlet)
+        greenlet.start()
+        return greenlet
+
+    def one_run(self, options: RunOptions, on_sample: OnSample | None = None) -> OneRun:
+        """Return a run of this node, to be executed."""
+        return OneRun(
+            self.clock,
+            self.controller,
+            self.crowd,
+            self.recorder,
+            self.spawn,
+            options,
+            on_sample,
+        )
+
+    def _adopt_user(self, greenlet: Any, user: User) -> None:
+        adopt(greenlet, Scope(self, user))
+
+    def _owns(self, greenlet: Any) -> bool:
+        scope = scope_of(greenlet)
+        return scope is not None and scope.node is self
+
+    def _prepare(
+        self, reference: ScenarioReference, given: Mapping[str, Any]
+    ) -> tuple[Scenario, Values]:
+        if isinstance(reference, ModuleType):
+            return from_module(reference), self._values(given)
+        scenario = load(self.code.find(str(reference)), self.code.folders)
+        return scenario, self._values(given)
+
+    def _values(self, given: Mapping[str, Any]) -> Values:
+        file = self._settings_file or self._environment.get("CROWSG_CONFIG")
+        return Values(
+            given,
+            self._environment,
+            from_toml(Path(file)) if file else {},
+            load_parser(self._environment.get(PARSER_VARIABLE)),
+        )
+
+    def _log_failure(self, group: FailureGroup, error: BaseException) -> None:
+        self._logger.warning("first failure of its kind: %s", group.sample)

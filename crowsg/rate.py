@@ -1,0 +1,151 @@
+"""The value every throttle is set to: so many permits per interval, and its spellings. Pure."""
+
+import ast
+import math
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from crowsg.clock import SECOND, to_ns
+from crowsg.errors import InvalidThrottle
+
+MINUTE = 60.0
+"""The interval, in seconds, of a rate that names none (amoc's default interval)."""
+
+_UNITS = {"s": 1.0, "sec": 1.0, "min": MINUTE, "h": 3600.0}
+_PER_UNIT = re.compile(r"\s*([0-9.eE+]+)\s*/\s*(s|sec|min|h)\s*\Z")
+_PARALLEL = re.compile(r"\s*([0-9]+)\s*parallel\s*\Z")
+_WORDS = {"infinity": math.inf, "inf": math.inf, "paused": 0.0}
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Rate:
+    """So many permits in an interval, over the whole cluster.
+
+    Args:
+        permits: Permits per interval, a finite number >= 0, or ``math.inf``. 0 grants nothing.
+        per: The interval in seconds, > 0. 0 turns ``permits`` into the greatest number of permits
+            that may be held at once (amoc's interval 0).
+
+    Raises:
+        InvalidThrottle: A value outside these ranges.
+
+    Source: amoc_throttle ``rate``, ``interval`` and ``interarrival``; unlike there an interarrival
+        of any length is kept exactly.
+    """
+
+    permits: float
+    interval_ns: int
+
+    UNLIMITED: ClassVar[Self]
+    PAUSED: ClassVar[Self]
+
+    def __init__(self, permits: float, per: float = MINUTE) -> None:
+        permits, per = _number(permits, "a rate"), _number(per, "an interval in seconds")
+        if permits < 0 or per < 0 or math.isinf(per):
+            raise InvalidThrottle(f"{permits:g} permits per {per:g} s: both must be >= 0")
+        if 0 < per < 1 / SECOND:
+            raise InvalidThrottle(f"an interval of {per:g} s is shorter than a nanosecond")
+        if per == 0 and (permits < 1 or permits != int(permits)):
+            raise InvalidThrottle(f"{permits:g} parallel: it must be a whole number >= 1")
+        object.__setattr__(self, "permits", permits)
+        object.__setattr__(self, "interval_ns", to_ns(per))
+
+    @classmethod
+    def interarrival(cls, seconds: float) -> "Rate":
+        """Make the rate of one permit every ``seconds``; 0 is unlimited, infinity paused."""
+        seconds = _number(seconds, "an interarrival in seconds")
+        if seconds == 0:
+            return cls.UNLIMITED
+        return cls.PAUSED if math.isinf(seconds) else cls(1, per=seconds)
+
+    @classmethod
+    def parallel(cls, permits: int) -> "Rate":
+        """Make the rate that lets ``permits`` be held at once (amoc's interval 0)."""
+        return cls(permits, per=0)
+
+    @classmethod
+    def of(cls, value: object) -> "Rate":
+        """Read any spelling of a rate.
+
+        Args:
+            value: A ``Rate``; a number (so many a minute); ``"100/s"``, ``"100/min"``,
+                ``"100/h"``; ``[n, seconds]``; ``"infinity"``, ``"inf"``, ``math.inf``;
+                0 or ``"paused"``; ``"10 parallel"``; or the text of any of them.
+
+        Raises:
+            InvalidThrottle: None of these.
+        """
+        if isinstance(value, Rate):
+            return value
+        if isinstance(value, str):
+            return cls._of_text(value)
+        if isinstance(value, list | tuple) and len(value) == 2:
+            return cls(value[0], per=value[1])
+        return cls(_number(value, "a rate"))
+
+    @classmethod
+    def _of_text(cls, text: str) -> "Rate":
+        if match := _PER_UNIT.match(text):
+            return cls(_number(_literal(match[1]), "a rate"), per=_UNITS[match[2]])
+        if match := _PARALLEL.match(text):
+            return cls.parallel(int(match[1]))
+        word = text.strip().lower()
+        if word in _WORDS:
+            return cls(_WORDS[word])
+        value = _literal(text)
+        if isinstance(value, str):
+            raise InvalidThrottle(
+                f"{text!r} is no rate: try 1200, '100/s', '100/min' or 'infinity'"
+            )
+        return cls.of(value)
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether permits are free."""
+        return math.isinf(self.permits)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is granted."""
+        return self.permits == 0
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether the rate limits permits held at once instead of permits in time."""
+        return self.interval_ns == 0
+
+    def __str__(self) -> str:
+        """Spell the rate so that ``Rate.of`` reads it back."""
+        if self.is_unlimited:
+            return "infinity"
+        if self.is_parallel:
+            return f"{self.permits:g} parallel"
+        for unit in ("s", "min", "h"):
+            if self.interval_ns == to_ns(_UNITS[unit]):
+                return f"{_spell(self.permits)}/{unit}"
+        return f"[{_spell(self.permits)}, {_spell(self.interval_ns / SECOND)}]"
+
+
+def _spell(number: float) -> str:
+    return str(int(number)) if number == int(number) else repr(number)
+
+
+def _number(value: object, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        raise InvalidThrottle(f"{value!r} is not {what}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidThrottle(f"{what} this large is not possible") from None
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+Rate.UNLIMITED = Rate(math.inf)
+Rate.PAUSED = Rate(0)

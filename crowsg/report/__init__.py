@@ -1,0 +1,1 @@
+"""What a run shows: a line a second while it goes on, a table when it is over."""

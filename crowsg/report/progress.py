@@ -1,0 +1,32 @@
+"""A line a second while a run goes on."""
+
+from typing import TextIO
+
+from crowsg.controller.status import Status
+
+_FIELDS = ("waiting", "running", "finished", "failed", "removed", "killed", "cancelled", "stuck")
+_ALWAYS = frozenset({"running", "finished", "failed"})
+
+
+class Progress:
+    """Writes where the users stand; the outcomes nobody had are left out.
+
+    Args:
+        stream: Where the lines go.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, elapsed_s: float, status: Status) -> None:
+        """Write one line."""
+        self._stream.write(line(elapsed_s, status) + "\n")
+        self._stream.flush()
+
+
+def line(elapsed_s: float, status: Status) -> str:
+    """Return the line for this moment."""
+    counts = status.users.as_dict()
+    shown = [f"{counts[name]} {name}" for name in _FIELDS if counts[name] or name in _ALWAYS]
+    seconds = round(elapsed_s)
+    return f"{seconds // 60:3d}:{seconds % 60:02d}  {', '.join(shown)}"

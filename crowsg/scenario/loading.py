@@ -1,0 +1,176 @@
+"""From a file to a scenario that can be called: imported anew, its callbacks checked."""
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from crowsg.config.settings import Declarations
+from crowsg.config.variable import resolve_in, takes
+from crowsg.errors import CodePathError, CrowsgError, InvalidScenario
+from crowsg.scenario import dependencies
+from crowsg.source import closure, read
+
+Callback = Callable[..., Any]
+
+# The numbers of arguments a callback may take, the preferred first.
+_ARGUMENTS = {"init": (0,), "start": (2, 1), "terminate": (1, 0), "setup": (0,), "teardown": (0,)}
+_REQUIRED = ("init", "start")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A loaded scenario.
+
+    Attributes:
+        name: The module's name.
+        declarations: Its own, then those of the modules it imports.
+        init, start, terminate, setup, teardown: Its callbacks, each ready to be called with
+            everything it could want: ``start(user_id, state)``, ``terminate(state)``; None for
+            an optional one that is missing.
+    """
+
+    name: str
+    declarations: tuple[Declarations, ...]
+    init: Callback
+    start: Callback
+    terminate: Callback | None
+    setup: Callback | None
+    teardown: Callback | None
+
+
+def load(path: Path, folders: Sequence[Path]) -> Scenario:
+    """Import the scenario in ``path`` afresh and check it.
+
+    Its dependencies are checked before any of its code runs. Its folder and ``folders`` join the
+    end of the import path, so nothing in them shadows an installed module.
+
+    Raises:
+        InvalidScenario: It cannot be parsed or imported, or callbacks are missing or wrong.
+        UnmetDependencies: Packages it asks for are missing.
+        CodePathError: Its name belongs to another module.
+    """
+    path = path.resolve()
+    source = read(path)
+    dependencies.check(path)
+    places = [path.parent, *folders]
+    for folder in places:
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+    module = _import(source.name, path)
+    helpers = [found.name for found in closure(source, places)[1:] if found.variables]
+    return from_module(module, [sys.modules[name] for name in helpers if name in sys.modules])
+
+
+def from_module(module: ModuleType, helpers: Sequence[ModuleType] = ()) -> Scenario:
+    """Check a module that is loaded already and make a scenario of it.
+
+    Args:
+        module: The scenario.
+        helpers: Modules it imports that declare variables.
+
+    Raises:
+        InvalidScenario: Callbacks are missing or wrong; all of them are named.
+    """
+    callbacks = {name: getattr(module, name, None) for name in _ARGUMENTS}
+    problems = [f"{name} is missing" for name in _REQUIRED if callbacks[name] is None]
+    ready: dict[str, Callback | None] = {}
+    for name, callback in callbacks.items():
+        ready[name], problem = _ready(name, callback)
+        problems += [problem] if problem else []
+    if problems:
+        raise InvalidScenario(module.__name__, problems)
+    assert ready["init"] is not None
+    assert ready["start"] is not None
+    return Scenario(
+        module.__name__,
+        (_declarations(module, overrides=True), *(_declarations(helper) for helper in helpers)),
+        ready["init"],
+        ready["start"],
+        ready["terminate"],
+        ready["setup"],
+        ready["teardown"],
+    )
+
+
+def _ready(name: str, callback: Any) -> tuple[Callback | None, str]:
+    """Return ``callback`` in its fullest form, and what is wrong with it."""
+    if callback is None:
+        return None, ""
+    if not callable(callback):
+        return None, f"{name} is no function"
+    if inspect.iscoroutinefunction(callback) or inspect.isgeneratorfunction(callback):
+        return None, f"{name} is asynchronous or a generator; scenarios are plain blocking code"
+    allowed = _ARGUMENTS[name]
+    wanted = next((number for number in allowed if takes(callback, number)), None)
+    if wanted is None:
+        numbers = " or ".join(str(number) for number in sorted(allowed))
+        return None, f"{name} must take {numbers} argument(s)"
+    return _fullest(callback, wanted, allowed[0]), ""
+
+
+def _fullest(callback: Callback, wanted: int, given: int) -> Callback:
+    if wanted == given:
+        return callback
+    return lambda *args: callback(*args[:wanted])
+
+
+def _declarations(module: ModuleType, overrides: bool = False) -> Declarations:
+    return Declarations(
+        module.__name__,
+        _listed(module, "required_variables"),
+        _listed(module, "override_variables") if overrides else (),
+        resolve_in(vars(module)),
+    )
+
+
+def _listed(module: ModuleType, name: str) -> tuple[object, ...]:
+    value = getattr(module, name, ())
+    # Anything else is one faulty declaration, reported with all the others.
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _import(name: str, path: Path) -> ModuleType:
+    _refuse_taken(name, path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InvalidScenario(name, [f"{path} is no Python file"])
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    # Dataclasses and pickling look a module up by its name while it is being imported.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+        if not isinstance(error, Exception | SystemExit) or isinstance(error, CrowsgError):
+            raise
+        text = f"importing it raised {type(error).__name__}: {error}"
+        raise InvalidScenario(name, [text]) from error
+    return module
+
+
+def _refuse_taken(name: str, path: Path) -> None:
+    loaded = sys.modules.get(name)
+    origin = getattr(loaded, "__file__", None) if loaded else _installed(name)
+    if (loaded is not None and origin is None) or (origin and Path(origin).resolve() != path):
+        raise CodePathError(
+            f"the name {name!r} of {path} is taken by {origin or 'a built-in module'}; rename it"
+        )
+
+
+def _installed(name: str) -> str | None:
+    if name in sys.builtin_module_names:
+        return "a built-in module"
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    return spec.origin if spec else None

@@ -1,0 +1,77 @@
+"""What a run came to."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from crowsg.rate import Rate
+from crowsg.users.counts import UserCounts
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run that is over.
+
+    Attributes:
+        run_id: Names the run.
+        scenario: Name of the scenario.
+        settings: Its settings, secrets masked.
+        started_at: Wall clock at the start, seconds since the epoch.
+        duration_s: From the call of ``setup`` to the return of ``teardown``, in seconds.
+        exit_code: As in the README; 0 when it ended as asked.
+        exit_reason: Why it ended.
+        users: What became of the users.
+        counters: What the scenario counted.
+        errors: The failures, grouped, the most frequent first.
+        trouble: What ``terminate`` or ``teardown`` raised.
+    """
+
+    run_id: str
+    scenario: str
+    settings: Mapping[str, Any]
+    started_at: float
+    duration_s: float
+    exit_code: int
+    exit_reason: str
+    users: UserCounts
+    counters: Mapping[str, int | float]
+    errors: list[dict[str, Any]]
+    trouble: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary as plain values, in the shape of ``summary.json``."""
+        return {
+            "schema": SCHEMA,
+            "crowsg": version("crowsg"),
+            "python": platform.python_version(),
+            "run_id": self.run_id,
+            "scenario": self.scenario,
+            "settings": {name: _plain(value) for name, value in self.settings.items()},
+            "started_at": _moment(self.started_at),
+            "ended_at": _moment(self.started_at + self.duration_s),
+            "duration_s": self.duration_s,
+            "exit_code": self.exit_code,
+            "exit_reason": self.exit_reason,
+            "users": self.users.as_dict(),
+            "counters": dict(self.counters),
+            "errors": self.errors,
+        }
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Rate):
+        return str(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value if isinstance(value, bool | int | float | str | None) else repr(value)

@@ -1,0 +1,30 @@
+"""Events that carry a ``log_level``, written to the standard library's logging."""
+
+import logging
+from typing import Any
+
+from crowsg.telemetry.bus import HANDLER_FAILURE, Bus, EventName, Measurements, Metadata
+
+HANDLER_ID = "crowsg-log"
+LOGGED_EVENTS: tuple[EventName, ...] = (
+    HANDLER_FAILURE,
+    ("crowsg", "config", "get"),
+    ("crowsg", "config", "verify"),
+    ("crowsg", "config", "env"),
+    ("crowsg", "config", "update"),
+)
+
+_SKIPPED = frozenset({"log_level", "msg", "monotonic_time"})
+
+
+def attach(bus: Bus, logger: logging.Logger) -> None:
+    """Write every event of ``LOGGED_EVENTS`` to ``logger``, at the level the event asks for."""
+    bus.attach_many(HANDLER_ID, LOGGED_EVENTS, _write, logger)
+
+
+def _write(event: EventName, _: Measurements, metadata: Metadata, logger: Any) -> None:
+    level = logging.getLevelNamesMapping().get(str(metadata.get("log_level", "")).upper())
+    if level is None or not logger.isEnabledFor(level):
+        return
+    details = " ".join(f"{key}={value!r}" for key, value in metadata.items() if key not in _SKIPPED)
+    logger.log(level, "%s: %s %s", ".".join(event), metadata.get("msg", ""), details)

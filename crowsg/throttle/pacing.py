@@ -1,0 +1,97 @@
+"""When the permits of a rate fall due. Pure arithmetic: moments in, moments out.
+
+The k-th permit since the anchor is due at ``anchor + k x period``, rounded up: due times are
+absolute, so errors never add up. With the granule g = 10 ms, in every window W the permits taken
+are at most ``rate x W + rate x g + 1``:
+
+* a permit may be taken up to g after it fell due without moving the schedule;
+* beyond that the schedule moves by the excess. No due time is skipped and nothing is made up; what
+  went by while somebody wanted permits is counted as lost, what went by unasked is only forgotten,
+  so idle time earns no burst beyond the granule;
+* for intervals of 5 s and more the pace is ``rate x (1 - g / interval)``, so that a window of the
+  interval itself never holds more permits than the rate.
+
+Taking a permit is O(1). amoc's timers drop a tick that is missed and tick in phase; vegeta's pacer
+catches up with everything missed. This stands between: late by at most g, never faster.
+"""
+
+from fractions import Fraction
+
+from crowsg.errors import InvalidThrottle
+from crowsg.rate import Rate
+
+GRANULE_NS = 10_000_000
+_SAFE_INTERVAL_NS = 5_000_000_000
+
+
+def period_of(rate: Rate) -> Fraction:
+    """Return the time from one permit to the next, in nanoseconds.
+
+    Raises:
+        InvalidThrottle: The rate is unlimited, paused or parallel, and so has no period.
+    """
+    if rate.is_unlimited or rate.is_paused or rate.is_parallel:
+        raise InvalidThrottle(f"{rate} has no period")
+    period = Fraction(rate.interval_ns) / Fraction(rate.permits)
+    if rate.interval_ns >= _SAFE_INTERVAL_NS:
+        period *= Fraction(rate.interval_ns, rate.interval_ns - GRANULE_NS)
+    return period
+
+
+class Pacing:
+    """The due times of one rate, from ``anchor_ns`` on.
+
+    Args:
+        rate: A rate in time.
+        anchor_ns: When the first permit falls due, in nanoseconds.
+    """
+
+    __slots__ = ("_anchor_ns", "_denominator", "_index", "_numerator", "lost_ns")
+
+    def __init__(self, rate: Rate, anchor_ns: int) -> None:
+        period = period_of(rate)
+        self._numerator, self._denominator = period.numerator, period.denominator
+        self._anchor_ns = anchor_ns
+        self._index = 0
+        self.lost_ns = 0
+
+    @property
+    def due_ns(self) -> int:
+        """When the next permit falls due, in nanoseconds."""
+        return self._anchor_ns - (-self._index * self._numerator // self._denominator)
+
+    def take(self, now_ns: int) -> int | None:
+        """Take the next permit and return when it was due; None while it is not due yet."""
+        due_ns = self.due_ns
+        if due_ns > now_ns:
+            return None
+        excess_ns = now_ns - GRANULE_NS - due_ns
+        if excess_ns > 0:
+            self._anchor_ns += excess_ns
+            self.lost_ns += excess_ns
+            due_ns += excess_ns
+        self._index += 1
+        return due_ns
+
+    def rest(self, now_ns: int) -> None:
+        """Note that nobody wanted a permit until now: what fell due long ago is forgotten."""
+        excess_ns = now_ns - GRANULE_NS - self.due_ns
+        if excess_ns > 0:
+            self._anchor_ns += excess_ns
+
+    def put_back(self) -> None:
+        """Return a permit that was taken and not used."""
+        self._index -= 1
+
+    def follow(self, rate: Rate, now_ns: int) -> "Pacing":
+        """Return the pacing of another rate that takes over at ``now_ns``.
+
+        Its first permit comes one new period after the last permit taken, at once where that is
+        past already.
+        """
+        following = Pacing(rate, now_ns)
+        if self._index > 0:
+            last_ns = self._anchor_ns + (self._index - 1) * self._numerator // self._denominator
+            following._anchor_ns = max(now_ns, last_ns + int(period_of(rate)) + 1)
+        following.lost_ns = self.lost_ns
+        return following

@@ -1,0 +1,214 @@
+"""The users of a run on one node: started, counted, removed, every end accounted for."""
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from crowsg.clock import Clock
+from crowsg.health.collector import CollectorPolicy
+from crowsg.metrics.failures import FailureLog
+from crowsg.telemetry.bus import Bus
+from crowsg.telemetry.span import SpanEvents
+from crowsg.users.counts import Outcome, UserCounts
+from crowsg.users.starter import Starter
+from crowsg.users.stopping import Stopper
+from crowsg.users.user import User, UserStop
+
+Start = Callable[[int, Any], object]
+
+_LARGE_RAMP = 1000
+
+
+def _nothing(user_id: int, state: Any) -> None:
+    """Stand for ``start`` while there is no scenario."""
+
+
+class Crowd:
+    """Carries users.
+
+    Args:
+        clock: Tells and waits.
+        telemetry: Where the span of each user goes.
+        failures: Takes the exceptions of users.
+        admit: Blocks until one more user may start.
+        spawn: Starts a function on a greenlet of this node.
+        adopt: Makes a greenlet that was not started part of a user.
+        collector: Told when crowds start and when they stand.
+        grace: Seconds between asking and killing, at the moment of asking.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        telemetry: Bus,
+        failures: FailureLog,
+        admit: Callable[[], object],
+        spawn: Callable[..., Any],
+        adopt: Callable[[Any, User], object],
+        collector: CollectorPolicy,
+        grace: Callable[[], float],
+    ) -> None:
+        self._clock = clock
+        self._span = SpanEvents(telemetry, ("crowsg", "scenario", "start"))
+        self._failures = failures
+        self._adopt = adopt
+        self._collector = collector
+        self._grace = grace
+        self._starter = Starter(admit, self._begin, spawn, self._ramp_over)
+        self._stopper = Stopper(
+            clock, spawn, self._is_alive, self._note_stuck, self._note_unkillable
+        )
+        self._users: dict[int, User] = {}
+        self._leaving: dict[int, User] = {}
+        self._stuck: set[int] = set()
+        self._ended: Counter[Outcome] = Counter()
+        self._asked = 0
+        self._scenario = ""
+        self._start: Start = _nothing
+        self._state: Any = None
+        self.idle = Event()
+        self.idle.set()
+        self.unkillable = Event()
+
+    def open(self, scenario: str, start: Start = _nothing, state: Any = None) -> None:
+        """Begin a run: every count at zero, users run ``start(user_id, state)``."""
+        self._scenario, self._start, self._state = scenario, start, state
+        self._ended.clear()
+        self._asked = 0
+
+    def close(self) -> None:
+        """Clean up behind a run whose users have all ended."""
+        self._start, self._state = _nothing, None
+        self._collector.settle()
+
+    def add(self, first_id: int, last_id: int) -> None:
+        """Queue users for their start."""
+        self.idle.clear()
+        self._asked += last_id + 1 - first_id
+        self._starter.add(first_id, last_id)
+
+    def remove(self, count: int, force: bool = False) -> int:
+        """End up to ``count`` users: running ones, the oldest first, then waiting ones.
+
+        Each user is chosen once, even when it goes on after it was asked.
+
+        Returns:
+            How many were chosen.
+        """
+        chosen = list(islice(self._users.values(), count))
+        cancelled = self._cancel(count - len(chosen))
+        self._end(chosen, force)
+        return len(chosen) + cancelled
+
+    def stop(self, user: User, force: bool = False) -> None:
+        """Ask one user of this node to stop; nothing happens to one that has ended."""
+        if self._is_alive(user):
+            self._end([user], force)
+
+    def stop_all(self, at_once: bool = False) -> None:
+        """End everybody: nobody starts any more, whoever lives on after the grace is killed.
+
+        Args:
+            at_once: Leave no grace.
+        """
+        self._cancel(self._starter.waiting)
+        everybody = [*self._leaving.values(), *self._users.values()]
+        self._end(everybody, force=True, grace_s=0.0 if at_once else None)
+
+    def counts(self) -> UserCounts:
+        """Return the users as they are now."""
+        return UserCounts(
+            asked=self._asked,
+            waiting=self._starter.waiting,
+            running=len(self._users) + len(self._leaving),
+            stuck=len(self._stuck),
+            **{str(outcome): number for outcome, number in self._ended.items()},
+        )
+
+    def _cancel(self, count: int) -> int:
+        cancelled = self._starter.cancel(count)
+        self._ended["cancelled"] += cancelled
+        self._look_for_the_last()
+        return cancelled
+
+    def _end(self, users: list[User], force: bool, grace_s: float | None = None) -> None:
+        for user in users:
+            if self._users.pop(user.id, None) is not None:
+                self._leaving[user.id] = user
+        if force:
+            self._stopper.force(users, self._grace() if grace_s is None else grace_s)
+        else:
+            self._stopper.ask(users)
+
+    def _begin(self, user_id: int) -> None:
+        user = User(user_id, self._clock)
+        self._users[user_id] = user
+        greenlet = gevent.Greenlet(self._live, user)
+        self._adopt(greenlet, user)
+        user.begin(greenlet)
+
+    def _ramp_over(self) -> None:
+        if len(self._users) >= _LARGE_RAMP:
+            self._collector.set_aside()
+
+    def _live(self, user: User) -> None:
+        """Be the user's greenlet. However its code ends, the user is accounted for once."""
+        user.began = True
+        error: BaseException | None = None
+        try:
+            if user.stopping:
+                raise UserStop
+            if self._span.wanted:
+                self._start_in_span(user)
+            else:
+                self._start(user.id, self._state)
+        except BaseException as caught:  # noqa: BLE001 - SystemExit too must not end the node
+            error = caught
+        user.end_children()
+        # No switch point from here on: a stop can no longer reach the user.
+        outcome = _outcome(user, error)
+        if outcome == "failed" and error is not None:
+            self._failures.record(error)
+        # The traceback refers to this frame: broken here, the cycle needs no collector.
+        del error
+        self._count_out(user, outcome)
+
+    def _start_in_span(self, user: User) -> None:
+        metadata = {"scenario": self._scenario, "state": self._state, "user_id": user.id}
+        with self._span.open(metadata) as span:
+            span.metadata["return"] = self._start(user.id, self._state)
+
+    def _count_out(self, user: User, outcome: Outcome) -> None:
+        self._users.pop(user.id, None)
+        self._leaving.pop(user.id, None)
+        self._stuck.discard(user.id)
+        self._ended[outcome] += 1
+        self._look_for_the_last()
+
+    def _look_for_the_last(self) -> None:
+        if not (self._users or self._leaving or self._starter.waiting):
+            self.idle.set()
+
+    def _is_alive(self, user: User) -> bool:
+        # By identity: the next run gives the same ids to others.
+        return self._users.get(user.id, self._leaving.get(user.id)) is user
+
+    def _note_stuck(self, users: list[User]) -> None:
+        self._stuck.update(user.id for user in users)
+
+    def _note_unkillable(self) -> None:
+        self.unkillable.set()
+
+
+def _outcome(user: User, error: BaseException | None) -> Outcome:
+    if user.kills:
+        return "killed"
+    if user.stopping:
+        return "removed"
+    if error is not None and not isinstance(error, gevent.GreenletExit):
+        return "failed"
+    return "failed" if user.failing else "finished"

@@ -1,0 +1,155 @@
+"""One user: its identity, its mailbox, its children, and how it is asked to stop."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from greenlet import getcurrent
+
+from crowsg.clock import Clock, to_ns
+from crowsg.users.mailbox import Mailbox
+from crowsg.users.messages import copied
+
+_CHILD_GRACE_S = 0.5
+
+
+class UserStop(gevent.GreenletExit):  # type: ignore[misc]  # gevent is untyped
+    """Raised once in a user that is asked to stop, at its next blocking point.
+
+    It may be caught to clean up, or to go on; ``users.current().stopping`` tells ever after.
+    """
+
+
+class User:
+    """A user of the running scenario.
+
+    Attributes:
+        id: Positive, unique in the cluster, never used again.
+        stopping: Whether it was asked to stop.
+        failing: Whether a greenlet it spawned ended by an exception.
+        kills: How often it was killed so far.
+        began: Whether its first step was taken.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_beat_ns",
+        "_children",
+        "_clock",
+        "_greenlet",
+        "_mailbox",
+        "began",
+        "failing",
+        "id",
+        "kills",
+        "stopping",
+    )
+
+    def __init__(self, user_id: int, clock: Clock) -> None:
+        self.id = user_id
+        self.stopping = False
+        self.failing = False
+        self.kills = 0
+        self.began = False
+        self._clock = clock
+        self._greenlet: Any = None
+        self._mailbox: Mailbox | None = None
+        self._children: set[Any] | None = None
+        self._beat_ns: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<User {self.id}>"
+
+    def send(self, message: Any) -> None:
+        """Put a message into the user's mailbox; what arrives equals what was sent.
+
+        Args:
+            message: None, bool, int of 64 bits, float, text, bytes, or lists, tuples and
+                dictionaries with text keys of these.
+
+        Raises:
+            NotSendable: Anything else.
+
+        Blocks: never. A user that has ended never reads it.
+        """
+        self._mail().put(copied(message))
+
+    def receive(self, timeout: float | None = None) -> Any:
+        """Return the next message of the mailbox; see ``users.receive``."""
+        return self._mail().take(timeout)
+
+    def pace(self, seconds: float) -> None:
+        """Wait for the next beat; see ``users.pace``."""
+        now_ns = self._clock.now_ns()
+        if self._beat_ns is None:
+            self._beat_ns = now_ns
+            return
+        self._beat_ns += to_ns(seconds)
+        if self._beat_ns > now_ns:
+            self._clock.sleep((self._beat_ns - now_ns) / 1e9)
+        else:
+            self._beat_ns = now_ns
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Start a greenlet that ends with the user; see ``users.spawn``."""
+        if self._children is None:
+            self._children = set()
+        child = gevent.Greenlet(function, *args)
+        self._children.add(child)
+        child.link(self._children.discard)
+        child.link_exception(self._note_failure)
+        child.start()
+        return child
+
+    def leave(self) -> None:
+        """End as if the user's own code had raised ``UserStop``, from any of its greenlets."""
+        if getcurrent() is self._greenlet:
+            raise UserStop
+        self._interrupt(UserStop())
+
+    def begin(self, greenlet: Any) -> None:
+        """Let ``greenlet`` be the user's own, and start it."""
+        self._greenlet = greenlet
+        greenlet.start()
+
+    def ask_to_stop(self) -> None:
+        """Raise ``UserStop`` in the user, at its next blocking point; only the first call does."""
+        if not self.stopping:
+            self.stopping = True
+            self._interrupt(UserStop())
+
+    def kill(self) -> None:
+        """Throw ``GreenletExit`` into the user, at its next blocking point."""
+        self.stopping = True
+        self.kills += 1
+        self._interrupt(gevent.GreenletExit())
+
+    def end_children(self) -> None:
+        """Kill what the user spawned, again and again, until all of it is gone.
+
+        Blocks: until then; a stop of the user meanwhile changes nothing, as it is ending already.
+        """
+        while self._children:
+            children = list(self._children)
+            try:
+                gevent.killall(children, block=False)
+                gevent.joinall(children, timeout=_CHILD_GRACE_S)
+            except BaseException:  # noqa: BLE001 - a stop or a kill, see above
+                continue
+
+    def _mail(self) -> Mailbox:
+        if self._mailbox is None:
+            self._mailbox = Mailbox(self._clock)
+        return self._mailbox
+
+    def _note_failure(self, _: Any) -> None:
+        self.failing = True
+
+    def _interrupt(self, error: BaseException) -> None:
+        # Before its first step a throw would end the greenlet uncounted; the step itself looks.
+        if self.began:
+            gevent.get_hub().loop.run_callback(self._throw, error)
+
+    def _throw(self, error: BaseException) -> None:
+        if not self._greenlet.dead:
+            self._greenlet.throw(error)
