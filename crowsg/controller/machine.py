@@ -88,6 +88,7 @@ class Controller:
     ) -> None:
         """Load, configure and initialise a scenario; see ``crowsg.controller``."""
         self._require("start_scenario", "idle", "finished", "error")
+        self._require_nobody_is_stuck("start_scenario")
         self._starting = True
         try:
             self._start(*self._prepare(scenario, settings or {}))
@@ -151,8 +152,7 @@ class Controller:
             self.stop_scenario()
         if self._state == "terminating":
             self.over.wait()
-        if self._crowd.unkillable.is_set():
-            raise InvalidStatus(self._state, "reset")
+        self._require_nobody_is_stuck("reset")
         self._state, self._reason, self._scenario, self._highest_id = "idle", "", None, 0
         self._crowd.open("")
 
@@ -170,8 +170,12 @@ class Controller:
     def _require(self, call: str, *states: State) -> None:
         if self._starting:
             raise InvalidStatus("starting", call)
-        if self._state not in states or self._crowd.unkillable.is_set():
+        if self._state not in states:
             raise InvalidStatus(self._state, call)
+
+    def _require_nobody_is_stuck(self, call: str) -> None:
+        if self._crowd.unkillable.is_set():
+            raise InvalidStatus("carrying users that could not be killed", call)
 
     def _start(self, scenario: Scenario, values: Values) -> None:
         self._scenario, self._reason, self._highest_id = scenario, "", 0

@@ -72,6 +72,7 @@ class Crowd:
         self._state: Any = None
         self.idle = Event()
         self.idle.set()
+        # Set when users have survived their last kill.
         self.unkillable = Event()
 
     def open(self, scenario: str, start: Start = _nothing, state: Any = None) -> None:
@@ -116,6 +117,8 @@ class Crowd:
             at_once: Leave no grace.
         """
         self._cancel(self._starter.waiting)
+        # Those found unkillable get another chance; the verdict on them is spoken again.
+        self.unkillable.clear()
         everybody = [*self._leaving.values(), *self._users.values()]
         self._end(everybody, force=True, grace_s=0.0 if at_once else None)
 

@@ -1,0 +1,144 @@
+"""Due times: never faster than the rate allows, never slower than they must be."""
+
+import random
+from itertools import pairwise
+
+import pytest
+
+from crowsg.errors import InvalidThrottle
+from crowsg.rate import Rate
+from crowsg.throttle.pacing import GRANULE_NS, Pacing
+
+SECOND = 1_000_000_000
+
+RATES = [
+    pytest.param(Rate(1, per=3600), id="1/h"),
+    pytest.param(Rate(7, per=60), id="7/min"),
+    pytest.param(Rate(1200), id="1200/min"),
+    pytest.param(Rate(100, per=1), id="100/s"),
+    pytest.param(Rate(3, per=0.001), id="3 per ms"),
+    pytest.param(Rate(100_000, per=1), id="100000/s"),
+    pytest.param(Rate(0.3, per=10), id="a fraction of a permit per 10 s"),
+]
+
+
+def taken(pacing: Pacing, moments: list[int]) -> list[int]:
+    """Take whatever is due at each of the moments; return when."""
+    times = []
+    for now_ns in moments:
+        while pacing.take(now_ns) is not None:
+            times.append(now_ns)
+    return times
+
+
+def wake_ups(rate: Rate, rng: random.Random) -> list[int]:
+    """Return jittered and now and then stalled moments over some hundred permits."""
+    period = rate.interval_ns / rate.permits
+    now_ns, moments = 0.0, []
+    for _ in range(1000):
+        stall = rng.random() < 0.02
+        now_ns += rng.uniform(0.05, 1.5) * period * (rng.uniform(1, 30) if stall else 1)
+        moments.append(int(now_ns))
+    return moments
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("rate", RATES)
+def test_no_window_holds_more_than_the_rate_the_granule_and_one(rate: Rate, seed: int) -> None:
+    rng = random.Random(seed)
+    times = taken(Pacing(rate, 0), wake_ups(rate, rng))
+
+    per_ns = rate.permits / rate.interval_ns
+    for first in range(0, len(times), 7):
+        for last in (first + 1, first + 3, first + 17, first + 200):
+            if last < len(times):
+                window_ns = times[last] - times[first] + 1
+                allowed = per_ns * window_ns + per_ns * GRANULE_NS + 1
+                assert last - first + 1 <= allowed + 1e-6
+
+
+@pytest.mark.parametrize("interval_s", [5, 60, 3600])
+@pytest.mark.parametrize("permits", [1, 7, 1200, 100_000])
+def test_a_window_of_a_long_interval_never_exceeds_the_rate(permits: int, interval_s: int) -> None:
+    pacing = Pacing(Rate(permits, per=interval_s), 0)
+    dues = [pacing.take(pacing.due_ns) for _ in range(permits + 1)]
+
+    # Even when the first of them comes as late as it may and the last in time.
+    first, last = dues[0], dues[-1]
+    assert first is not None
+    assert last is not None
+    assert last - (first + GRANULE_NS) >= interval_s * SECOND - 1
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_due_times_only_rise_and_errors_never_add_up(rate: Rate) -> None:
+    pacing = Pacing(rate, 5)
+    dues = [pacing.take(pacing.due_ns) for _ in range(10_000)]
+
+    assert all(later is not None and earlier is not None and later >= earlier
+               for earlier, later in pairwise(dues))
+    period = rate.interval_ns / rate.permits
+    if rate.interval_ns >= 5 * SECOND:
+        period /= 1 - GRANULE_NS / rate.interval_ns
+    assert dues[-1] == pytest.approx(5 + 9_999 * period, rel=1e-12, abs=1)
+
+
+def test_a_permit_within_the_granule_does_not_move_the_schedule() -> None:
+    pacing = Pacing(Rate(10, per=1), 0)
+
+    assert pacing.take(GRANULE_NS) == 0
+
+    assert (pacing.due_ns, pacing.lost_ns) == (SECOND // 10, 0)
+
+
+def test_time_lost_beyond_the_granule_is_counted_and_not_made_up() -> None:
+    pacing = Pacing(Rate(10, per=1), 0)
+    pacing.take(0)
+
+    late_ns = SECOND // 10 + GRANULE_NS + 7
+    assert pacing.take(late_ns) == late_ns - GRANULE_NS
+
+    assert pacing.lost_ns == 7
+    assert pacing.due_ns == 2 * SECOND // 10 + 7
+
+
+def test_time_in_which_nobody_asked_is_forgotten_and_not_counted() -> None:
+    pacing = Pacing(Rate(100, per=1), 0)
+    pacing.take(0)
+
+    pacing.rest(60 * SECOND)
+    burst = taken(pacing, [60 * SECOND])
+
+    assert (len(burst), pacing.lost_ns) == (2, 0)
+
+
+def test_a_permit_put_back_is_due_again() -> None:
+    pacing = Pacing(Rate(10, per=1), 0)
+    pacing.take(0)
+    due = pacing.take(SECOND)
+
+    pacing.put_back()
+
+    assert pacing.due_ns == due
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "due_s"),
+    [
+        pytest.param(Rate(1, per=1), Rate(10, per=1), 0.5, id="faster: one new period later"),
+        pytest.param(Rate(10, per=1), Rate(1, per=1), 1.4, id="slower: one new period later"),
+    ],
+)
+def test_a_new_rate_goes_on_from_the_last_permit(before: Rate, after: Rate, due_s: float) -> None:
+    pacing = Pacing(before, 0)
+    taken(pacing, [tenth * SECOND // 10 for tenth in range(5)])
+
+    following = pacing.follow(after, SECOND // 2)
+
+    assert following.due_ns / SECOND == pytest.approx(due_s, abs=1e-6)
+
+
+@pytest.mark.parametrize("rate", [Rate.UNLIMITED, Rate.PAUSED, Rate.parallel(3)])
+def test_what_has_no_period_is_refused(rate: Rate) -> None:
+    with pytest.raises(InvalidThrottle, match="no period"):
+        Pacing(rate, 0)

@@ -1,0 +1,307 @@
+"""However a user ends, it is accounted for exactly once, and the node goes on."""
+
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+
+from crowsg import users
+from crowsg.testing import capture_events
+from tests.support.nodes import (
+    Bench,
+    ignore_the_stop,
+    is_balanced,
+    make_scenario,
+    sleep_for_ever,
+    survive_kills,
+)
+
+
+class Unprintable(Exception):
+    """An exception that fails when it is looked at."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+def throw(error: BaseException) -> Callable[[int], None]:
+    def start(user_id: int) -> None:
+        users.sleep(1)
+        raise error
+
+    return start
+
+
+def recurse(user_id: int) -> None:
+    recurse(user_id)
+
+
+def time_out(user_id: int) -> None:
+    with gevent.Timeout(0.001):
+        gevent.get_hub().switch()
+
+
+ENDINGS = [
+    pytest.param(lambda user_id: None, "finished", id="return"),
+    pytest.param(lambda user_id: "value", "finished", id="return a value"),
+    pytest.param(lambda user_id: users.stop(), "finished", id="stop itself"),
+    pytest.param(lambda user_id: users.stop(users.current(), True), "finished", id="force itself"),
+    pytest.param(throw(gevent.GreenletExit()), "finished", id="GreenletExit"),
+    pytest.param(throw(ValueError("bad")), "failed", id="Exception"),
+    pytest.param(throw(SystemExit(1)), "failed", id="SystemExit"),
+    pytest.param(throw(KeyboardInterrupt()), "failed", id="KeyboardInterrupt"),
+    pytest.param(throw(BaseException("base")), "failed", id="BaseException"),
+    pytest.param(throw(StopIteration()), "failed", id="StopIteration"),
+    pytest.param(throw(GeneratorExit()), "failed", id="GeneratorExit"),
+    pytest.param(throw(MemoryError()), "failed", id="MemoryError"),
+    pytest.param(throw(Unprintable()), "failed", id="unprintable"),
+    pytest.param(throw(ValueError("x" * 10_000_000)), "failed", id="10 MB of text"),
+    pytest.param(throw(ExceptionGroup("many", [ValueError()])), "failed", id="ExceptionGroup"),
+    pytest.param(recurse, "failed", id="RecursionError"),
+    pytest.param(time_out, "failed", id="Timeout"),
+    pytest.param(lambda user_id: sys.exit("bye"), "failed", id="sys.exit"),
+]
+
+
+@pytest.mark.parametrize(("start", "outcome"), ENDINGS)
+def test_every_ending_is_counted_once(bench: Bench, start: Any, outcome: str) -> None:
+    bench.do(make_scenario(start), 100)
+
+    bench.clock.advance_until(lambda: bench.count("running") == 0)
+
+    counts = bench.node.local.status().users.as_dict()
+    assert counts[outcome] == 100
+    assert is_balanced(counts)
+    assert bench.state() == "running"
+    groups = bench.node.recorder.failures.groups()
+    assert sum(group.count for group in groups) == (100 if outcome == "failed" else 0)
+
+
+@pytest.mark.parametrize(("start", "outcome"), ENDINGS)
+def test_every_ending_has_one_start_and_one_end_event(
+    bench: Bench, start: Any, outcome: str
+) -> None:
+    with capture_events(bench.node.telemetry, ("crowsg", "scenario", "start", "*")) as events:
+        bench.do(make_scenario(start, name="ends"), 3)
+        bench.clock.advance_until(lambda: bench.count("running") == 0)
+
+    kinds = [event.name[-1] for event in events]
+    assert (kinds.count("start"), kinds.count("stop") + kinds.count("exception")) == (3, 3)
+    assert {event.metadata["user_id"] for event in events} == {1, 2, 3}
+    assert all(event.metadata["scenario"] == "ends" for event in events)
+
+
+def test_a_user_that_is_asked_to_stop_is_removed_however_it_returns(bench: Bench) -> None:
+    def crash_when_stopped(user_id: int) -> None:
+        try:
+            sleep_for_ever(user_id)
+        except users.UserStop:
+            raise ValueError from None
+
+    bench.do(make_scenario(crash_when_stopped), 3)
+
+    bench.node.local.remove(3)
+    bench.clock.advance(0)
+
+    assert (bench.count("removed"), bench.count("failed")) == (3, 0)
+
+
+def test_user_stop_is_raised_once_and_told_ever_after(bench: Bench) -> None:
+    seen: list[bool] = []
+
+    def go_on(user_id: int) -> None:
+        seen.append(users.current().stopping)
+        with pytest.raises(users.UserStop):
+            users.sleep(1000)
+        users.sleep(10)
+        seen.append(users.current().stopping)
+
+    bench.do(make_scenario(go_on), 1)
+
+    bench.node.local.remove(1)
+    bench.node.crowd.stop_all()
+    bench.clock.advance(1)
+    assert bench.count("running") == 1
+
+    bench.clock.advance(1)
+    assert (seen, bench.count("killed")) == ([False], 1)
+
+
+def test_a_forced_user_is_killed_when_its_grace_is_over(bench: Bench) -> None:
+    bench.do(make_scenario(ignore_the_stop), 1, stop_timeout=5)
+
+    bench.node.local.remove(1, force=True)
+    bench.clock.advance(4.9)
+    assert bench.count("running") == 1
+
+    bench.clock.advance(0.2)
+    assert bench.count("killed") == 1
+
+
+def test_cleaning_up_may_take_as_long_as_the_grace(bench: Bench) -> None:
+    cleaned: list[int] = []
+
+    def clean_up(user_id: int) -> None:
+        try:
+            sleep_for_ever(user_id)
+        finally:
+            users.sleep(1.5)
+            cleaned.append(user_id)
+
+    bench.do(make_scenario(clean_up), 3)
+
+    bench.node.local.stop()
+    bench.clock.advance(2)
+
+    assert (sorted(cleaned), bench.count("removed")) == ([1, 2, 3], 3)
+
+
+def test_a_user_that_survives_its_kill_is_running_and_stuck(bench: Bench) -> None:
+    bench.do(make_scenario(survive_kills), 2)
+
+    bench.node.local.remove(1, force=True)
+    bench.clock.advance(2.6)
+
+    assert (bench.count("running"), bench.count("stuck")) == (2, 1)
+    assert not bench.node.crowd.unkillable.is_set()
+    bench.clock.advance(1)
+    assert bench.node.crowd.unkillable.is_set()
+
+
+def test_a_user_that_dies_of_the_second_kill_is_no_longer_stuck(bench: Bench) -> None:
+    def survive_one(user_id: int) -> None:
+        for _ in range(2):
+            try:
+                sleep_for_ever(user_id)
+            except gevent.GreenletExit:
+                continue
+        sleep_for_ever(user_id)
+
+    bench.do(make_scenario(survive_one), 1)
+
+    bench.node.local.remove(1, force=True)
+    bench.clock.advance(2.6)
+
+    assert (bench.count("killed"), bench.count("stuck")) == (1, 0)
+
+
+def test_a_user_stopped_before_its_first_step_never_takes_it(bench: Bench) -> None:
+    steps: list[int] = []
+    bench.do(make_scenario(lambda user_id: steps.append(user_id)), 0)
+
+    bench.node.crowd._begin(4)
+    bench.node.crowd._users[4].ask_to_stop()
+    bench.node.crowd._users[4].kill()
+    bench.clock.advance(0)
+
+    assert (steps, bench.count("killed"), bench.count("running")) == ([], 1, 0)
+
+
+def test_an_exception_of_a_child_fails_its_user(bench: Bench) -> None:
+    def spawn_a_failure(user_id: int) -> None:
+        users.spawn(lambda: 1 / 0)
+        users.sleep(1)
+
+    bench.do(make_scenario(spawn_a_failure), 2)
+    bench.clock.advance(1)
+
+    assert bench.count("failed") == 2
+    group = bench.node.recorder.failures.groups()[0]
+    assert (group.kind, group.count) == ("ZeroDivisionError", 2)
+
+
+def test_children_end_with_their_user(bench: Bench) -> None:
+    ended: list[str] = []
+
+    def child() -> None:
+        try:
+            users.sleep(1000)
+        finally:
+            ended.append("child")
+
+    def start(user_id: int) -> None:
+        users.spawn(child)
+        users.sleep(1)
+
+    bench.do(make_scenario(start), 1)
+    bench.clock.advance(1)
+
+    assert (ended, bench.count("finished")) == (["child"], 1)
+
+
+def test_a_child_can_stop_its_user(bench: Bench) -> None:
+    def start(user_id: int) -> None:
+        users.spawn(users.stop)
+        sleep_for_ever(user_id)
+
+    bench.do(make_scenario(start), 1)
+    bench.clock.advance(0)
+
+    assert bench.count("finished") == 1
+
+
+def test_a_stray_greenlet_that_exits_harms_nobody(bench: Bench) -> None:
+    def start(user_id: int) -> None:
+        gevent.spawn(sys.exit, 3)
+        users.sleep(1)
+
+    bench.do(make_scenario(start), 2)
+    bench.clock.advance(1)
+
+    assert bench.count("finished") == 2
+    assert bench.node.recorder.failures.groups()[0].kind == "SystemExit"
+
+
+def test_one_user_can_stop_another(bench: Bench) -> None:
+    found: list[users.User] = []
+
+    def start(user_id: int) -> None:
+        found.append(users.current())
+        if user_id == 2:
+            users.stop(found[0])
+            users.stop(found[0], force=True)
+        sleep_for_ever(user_id)
+
+    bench.do(make_scenario(start), 2)
+    bench.clock.advance(0)
+    users_left = bench.count("running")
+    bench.node.crowd.stop(found[0])
+
+    assert (users_left, bench.count("removed")) == (1, 1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_identity_of_users_holds_at_every_moment(bench: Bench, seed: int) -> None:
+    rng = random.Random(seed)
+
+    def live(user_id: int) -> None:
+        try:
+            users.sleep(rng.uniform(0, 3))
+            if rng.random() < 0.2:
+                raise ValueError
+        except users.UserStop:
+            if rng.random() < 0.5:
+                users.sleep(rng.uniform(0, 5))
+
+    acts: list[Callable[[], object]] = [
+        lambda: bench.node.local.add(rng.randrange(20)),
+        lambda: bench.node.local.remove(rng.randrange(10), rng.random() < 0.5),
+        lambda: bench.node.local.update_settings({"user_rate": rng.choice([0, "5/s", "inf"])}),
+        lambda: bench.clock.advance(rng.uniform(0, 2)),
+    ]
+    bench.node.local.do(make_scenario(live), 10, {"user_rate": "5/s"})
+
+    for _ in range(100):
+        rng.choice(acts)()
+        assert is_balanced(bench.node.local.status().users.as_dict())
+    bench.node.local.stop()
+    bench.clock.advance(10)
+
+    counts = bench.node.local.status().users
+    assert (bench.state(), counts.waiting, counts.running) == ("finished", 0, 0)
+    assert is_balanced(counts.as_dict())
