@@ -79,15 +79,15 @@ def adopt(greenlet: Any, scope: Scope) -> None:
 @contextmanager
 def node_context(node: "Node") -> Iterator[None]:
     """Make ``node`` the current one for this greenlet and what it spawns inside the block."""
-    # A hub first made inside the block would inherit its scope, and every hub callback of every
-    # other node would then see this one.
-    gevent.get_hub()
     with _entered(Scope(node)):
         yield
 
 
 @contextmanager
 def _entered(scope: Scope) -> Iterator[None]:
+    # A hub first made inside the block, here or in a native thread, would inherit its scope, and
+    # every hub callback of every other node would then see this one.
+    gevent.get_hub()
     current = getcurrent()
     missing = object()
     before = getattr(current, "spawn_tree_locals", missing)

@@ -33,7 +33,7 @@ from crowsg.throttle.service import Throttles
 from crowsg.users.crowd import Crowd
 from crowsg.users.user import User
 
-_STOP_S = 5.0
+_LAST_BREATH_S = 0.1
 
 
 class Node:
@@ -73,26 +73,8 @@ class Node:
         self.throttles = Throttles(self.clock, self.telemetry)
         self.collector = CollectorPolicy()
         self.stray_errors = StrayErrors(self._owns, self.recorder.failures.record)
-        self.crowd = Crowd(
-            self.clock,
-            self.telemetry,
-            self.recorder.failures,
-            lambda: self.throttles.wait(USER_RATE),
-            self.spawn,
-            self._adopt_user,
-            self.collector,
-            lambda: float(self.settings.get(STOP_TIMEOUT)),
-        )
-        self.controller = Controller(
-            self.telemetry,
-            self.settings,
-            self.throttles,
-            self.crowd,
-            self.recorder,
-            Callbacks(self.telemetry, self.spawn),
-            self._prepare,
-            self.spawn,
-        )
+        self.crowd = self._build_crowd()
+        self.controller = self._build_controller()
         self.local = Local(self.controller)
 
     def start(self) -> None:
@@ -115,11 +97,10 @@ class Node:
     def stop(self) -> None:
         """Kill whatever still runs, without ``terminate``, and give the process back.
 
-        Blocks: until it is dead, 5 s at the most.
+        Blocks: while it dies, half a second at the most.
         """
-        self.crowd.stop_all(at_once=True)
-        gevent.wait([self.crowd.idle, self.crowd.unkillable], timeout=_STOP_S, count=1)
-        self._greenlets.kill(timeout=_STOP_S)
+        self.crowd.abandon()
+        self._greenlets.kill(timeout=_LAST_BREATH_S)
         self.telemetry.detach(log.HANDLER_ID)
         self.stray_errors.stop()
         self.collector.stop()
@@ -149,6 +130,30 @@ class Node:
             self.spawn,
             options,
             on_sample,
+        )
+
+    def _build_crowd(self) -> Crowd:
+        return Crowd(
+            self.clock,
+            self.telemetry,
+            self.recorder.failures,
+            lambda: self.throttles.wait(USER_RATE),
+            self.spawn,
+            self._adopt_user,
+            self.collector,
+            lambda: float(self.settings.get(STOP_TIMEOUT)),
+        )
+
+    def _build_controller(self) -> Controller:
+        return Controller(
+            self.telemetry,
+            self.settings,
+            self.throttles,
+            self.crowd,
+            self.recorder,
+            Callbacks(self.telemetry, self.spawn),
+            self._prepare,
+            self.spawn,
         )
 
     def _adopt_user(self, greenlet: Any, user: User) -> None:

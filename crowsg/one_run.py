@@ -103,6 +103,10 @@ class OneRun:
                 sampler = self._spawn(self._sample_each_second)
                 self._wait_for_the_end()
                 self._stop()
+        except KeyboardInterrupt:
+            # Nobody took Ctrl-C for us, as in a program that calls crowsg.run.
+            self._stop()
+            raise
         finally:
             for timer in timers:
                 timer.cancel()

@@ -13,7 +13,7 @@ MINUTE = 60.0
 """The interval, in seconds, of a rate that names none (amoc's default interval)."""
 
 _UNITS = {"s": 1.0, "sec": 1.0, "min": MINUTE, "h": 3600.0}
-_PER_UNIT = re.compile(r"\s*([0-9.eE+]+)\s*/\s*(s|sec|min|h)\s*\Z")
+_PER_UNIT = re.compile(r"\s*([0-9.eE+-]+)\s*/\s*(s|sec|min|h)\s*\Z")
 _PARALLEL = re.compile(r"\s*([0-9]+)\s*parallel\s*\Z")
 _WORDS = {"infinity": math.inf, "inf": math.inf, "paused": 0.0}
 
@@ -42,8 +42,13 @@ class Rate:
 
     def __init__(self, permits: float, per: float = MINUTE) -> None:
         permits, per = _number(permits, "a rate"), _number(per, "an interval in seconds")
-        if permits < 0 or per < 0 or math.isinf(per):
+        if permits < 0 or per < 0:
             raise InvalidThrottle(f"{permits:g} permits per {per:g} s: both must be >= 0")
+        if math.isinf(per * SECOND):
+            raise InvalidThrottle(f"an interval of {per:g} s is too long")
+        if math.isinf(permits):
+            # Without a limit no interval means anything, and all such rates are equal.
+            per = MINUTE
         if 0 < per < 1 / SECOND:
             raise InvalidThrottle(f"an interval of {per:g} s is shorter than a nanosecond")
         if per == 0 and (permits < 1 or permits != int(permits)):
@@ -89,14 +94,14 @@ class Rate:
         if match := _PER_UNIT.match(text):
             return cls(_number(_literal(match[1]), "a rate"), per=_UNITS[match[2]])
         if match := _PARALLEL.match(text):
-            return cls.parallel(int(match[1]))
+            return cls(_number(_literal(match[1]), "a number of permits"), per=0)
         word = text.strip().lower()
         if word in _WORDS:
             return cls(_WORDS[word])
         value = _literal(text)
         if isinstance(value, str):
             raise InvalidThrottle(
-                f"{text!r} is no rate: try 1200, '100/s', '100/min' or 'infinity'"
+                f"{_shown(text)} is no rate: try 1200, '100/s', '100/min' or 'infinity'"
             )
         return cls.of(value)
 
@@ -120,7 +125,7 @@ class Rate:
         if self.is_unlimited:
             return "infinity"
         if self.is_parallel:
-            return f"{self.permits:g} parallel"
+            return f"{_spell(self.permits)} parallel"
         for unit in ("s", "min", "h"):
             if self.interval_ns == to_ns(_UNITS[unit]):
                 return f"{_spell(self.permits)}/{unit}"
@@ -133,7 +138,7 @@ def _spell(number: float) -> str:
 
 def _number(value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise InvalidThrottle(f"{value!r} is not {what}")
+        raise InvalidThrottle(f"{_shown(value)} is not {what}")
     try:
         return float(value)
     except OverflowError:
@@ -143,8 +148,16 @@ def _number(value: object, what: str) -> float:
 def _literal(text: str) -> object:
     try:
         return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - repr may be anybody's
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 60 else text[:60] + "..."
 
 
 Rate.UNLIMITED = Rate(math.inf)

@@ -11,15 +11,16 @@ from crowsg.cli.scenarios import scenarios
 from crowsg.errors import EXIT_ABORTED, EXIT_INTERNAL, EXIT_USAGE, CrowsgError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_EXAMPLE = """\b
+Example:
+  crowsg run scenarios/messaging.py --users 1000 --user-rate 100/s
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLE)
 @click.version_option(package_name="crowsg")
 def cli() -> None:
-    r"""Load for systems with many stateful, long-lived users.
-
-    \b
-    Example:
-      crowsg run scenarios/messaging.py --users 1000 --user-rate 100/s
-    """
+    """Load for systems with many stateful, long-lived users."""
 
 
 cli.add_command(run)

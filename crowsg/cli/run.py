@@ -4,6 +4,8 @@ import os
 import signal
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,15 @@ from crowsg.rate import Rate
 from crowsg.report.progress import Progress
 from crowsg.report.table import print_summary
 
+_EXAMPLE = """\b
+Example:
+  crowsg run scenarios/messaging.py --users 1000 --user-rate 100/s \\
+    --set number_of_neighbours=4
+"""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-@click.command()
+
+@click.command(epilog=_EXAMPLE)
 @click.argument("scenario")
 @click.option("--users", type=click.IntRange(min=1), help="Users to start (1).")
 @click.option("--ids", type=IdRange(), help="Their ids, A-B, instead of --users.")
@@ -52,14 +61,10 @@ def run(  # noqa: PLR0913 - an argument is an option
     max_duration: float,
     stop_timeout: float | None,
 ) -> int:
-    r"""Run SCENARIO, a file or a module name on the code paths, and sum it up.
+    """Run SCENARIO, a file or a module name on the code paths, and sum it up.
 
     The run ends when all users are done, when --duration is over, or on Ctrl-C: once for a graceful
     end, twice for an end at once.
-
-    \b
-    Example:
-      crowsg run scenarios/messaging.py --users 1000 --user-rate 100/s --set number_of_neighbours=4
     """
     if users is not None and ids is not None:
         raise click.UsageError("give --users or --ids, not both")
@@ -78,8 +83,8 @@ def run(  # noqa: PLR0913 - an argument is an option
         if warning := file_warning(last_id + 1 - first_id, node.file_limit):
             click.echo(f"warning: {warning}", err=True)
         one_run = node.one_run(asked, progress)
-        _end_on_signals(one_run)
-        summary = one_run.execute()
+        with _ended_by_signals(one_run):
+            summary = one_run.execute()
     print_summary(summary, as_json)
     return summary.exit_code
 
@@ -95,7 +100,8 @@ def _settings(
     return settings
 
 
-def _end_on_signals(one_run: OneRun) -> None:
+@contextmanager
+def _ended_by_signals(one_run: OneRun) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the run, gracefully, at once, and - a third time - by force."""
     loop = gevent.get_hub().loop
     received = 0
@@ -108,5 +114,9 @@ def _end_on_signals(one_run: OneRun) -> None:
             os._exit(EXIT_ABORTED)
         loop.run_callback_threadsafe(one_run.interrupt)
 
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

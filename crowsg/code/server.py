@@ -4,6 +4,7 @@ import ast
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from crowsg.errors import CodePathError, InvalidScenario, NoSuchScenario
 from crowsg.source import Expression, Source, closure, declarations, read
@@ -75,9 +76,9 @@ class CodeServer:
         judged = ((path, _read(path)) for path in self._files())
         return tuple((path, found) for path, found in judged if isinstance(found, str))
 
-    def defaults(self, name_or_path: str) -> dict[str, object]:
+    def defaults(self, scenario: str) -> dict[str, Any]:
         """Return the declared defaults of a scenario and its helpers; see ``config.defaults``."""
-        source = read(self.find(name_or_path))
+        source = read(self.find(scenario))
         sources = closure(source, [source.path.parent, *self.folders])
         variables = (declaration.variable for declaration in declarations(sources))
         return {

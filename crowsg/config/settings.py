@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from crowsg.config.sources import Parser, from_environment, parse_value
-from crowsg.config.variable import Declared, Resolve, Update, judge
+from crowsg.config.variable import Declared, Resolve, Update, judge, shortened
 from crowsg.config.verification import Verdict, verify
 from crowsg.errors import (
     DuplicateVariable,
@@ -121,7 +121,7 @@ class Settings:
         """
         unknown = [name for name in (*values.given, *values.file) if name not in variables]
         if unknown:
-            raise UnknownSetting(dict.fromkeys(unknown), variables)
+            raise UnknownSetting(_spelled(dict.fromkeys(unknown)), variables)
         self._parse = values.parse
         self._values = self._verified(variables, self._gather(variables, values))
         self._variables = dict(variables)
@@ -186,7 +186,7 @@ class Settings:
     def _refuse_unknown(self, names: Iterable[str]) -> None:
         unknown = [name for name in names if name not in self._variables]
         if unknown:
-            raise UnknownSetting(unknown, self._variables)
+            raise UnknownSetting(_spelled(unknown), self._variables)
 
     def _refuse_read_only(self, changes: Iterable[str]) -> None:
         fixed = [self._variables[name] for name in changes if not self._variables[name].update]
@@ -232,7 +232,9 @@ class Settings:
         if verdict.why and variable.secret:
             verdict = replace(verdict, why="refused; the reason is secret too")
         if event:
-            self._report(event, variable.name, verdict.why, method=repr(variable.verify))
+            # The allowed values, or the arguments of a partial function, may be secret too.
+            method = variable.shown(variable.verify)
+            self._report(event, variable.name, verdict.why, method=method)
         return verdict
 
     def _report(self, event: str, name: str, reason: str, **details: str) -> None:
@@ -248,8 +250,20 @@ class _Unreadable:
     why: str
 
 
+def _spelled(names: Iterable[object]) -> list[str]:
+    return [name if _is_presentable(name) else shortened(name, 60) for name in names]
+
+
+def _is_presentable(name: object) -> TypeGuard[str]:
+    # Keys of a dictionary may be anything, and as long as they like.
+    return isinstance(name, str) and name.isprintable() and 0 < len(name) <= 60
+
+
 def _same(value: Any, stored: Any) -> bool:
-    return type(value) is type(stored) and bool(value == stored)
+    try:
+        return type(value) is type(stored) and bool(value == stored)
+    except Exception:  # noqa: BLE001 - the comparison may be anybody's
+        return False
 
 
 def _plain(value: Any) -> Any:

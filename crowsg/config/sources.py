@@ -20,7 +20,11 @@ def parse_value(text: str, variable: Declared) -> Any:
     """Read text as a Python literal, as plain text where it is none.
 
     Where the declared default is text the value is always text.
+
+    Raises:
+        ValueError: The text is no Unicode, as an environment in another encoding leaves it.
     """
+    text.encode()
     if isinstance(variable.default, str):
         return text
     try:
@@ -44,7 +48,7 @@ def load_parser(reference: str | None) -> Parser:
     module, _, name = reference.partition(":")
     try:
         function = getattr(importlib.import_module(module), name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InvalidSource([f"{PARSER_VARIABLE}={reference}: {error}"]) from error
     if not callable(function):
         raise InvalidSource([f"{PARSER_VARIABLE}={reference}: not a function"])
@@ -69,6 +73,8 @@ def from_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidSource([f"{path}: {error}"]) from error
+    except RecursionError as error:
+        raise InvalidSource([f"{path}: nested too deeply"]) from error
 
 
 def from_assignments(assignments: Iterable[str]) -> dict[str, str]:

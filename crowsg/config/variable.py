@@ -3,7 +3,7 @@
 import inspect
 import keyword
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Literal
 
@@ -56,7 +56,8 @@ class Variable:
 
     name: str
     description: str
-    default: Any = MISSING
+    # A secret must not reach a log through the repr.
+    default: Any = field(default=MISSING, repr=False)
     verify: Verification | Container[Any] | str | None = None
     update: Update | bool | str = False
     secret: bool = False
@@ -69,7 +70,7 @@ class Declared:
     name: str
     description: str
     module: str
-    default: Any
+    default: Any = field(repr=False)
     verify: Verification | Container[Any] | None
     update: Update | bool
     secret: bool
@@ -116,7 +117,9 @@ def judge(
     update, update_problem = _update(variable.update, resolve)
     problems += [problem for problem in (verify_problem, update_problem) if problem]
     if problems:
-        return None, [f"{module}: variable {variable.name!r}: {text}" for text in problems]
+        return None, [
+            f"{module}: variable {shortened(variable.name, 60)}: {text}" for text in problems
+        ]
     declared = Declared(
         variable.name,
         variable.description,
@@ -160,7 +163,8 @@ def _verification(
         return verify, _arity_problem("verify", verify, 1)
     if not hasattr(verify, "__contains__"):
         return None, f"verify is neither function, name nor container: {shortened(verify, 60)}"
-    if hasattr(verify, "__len__") and not len(verify):
+    # Not by its length: that of a large range fits no C integer.
+    if hasattr(verify, "__len__") and not verify:
         return None, "verify allows no value at all"
     return verify, ""
 

@@ -52,9 +52,9 @@ def _by_function(variable: Declared, value: Any) -> Verdict:
     try:
         result = function(value)
     except ValueError as error:
-        return Verdict(value, _line(str(error)) or "verification failed")
-    except Exception as error:  # noqa: BLE001 - the scenario's code
-        what = f"{type(error).__name__}: {_safe(error)}"
+        return _refused(value, error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the scenario's code
+        what = f"{type(error).__name__}: {_line(error)}"
         return Verdict(value, f"verification raised {what}", misbehaved=True)
     return _read(value, result)
 
@@ -64,21 +64,22 @@ def _read(value: Any, result: object) -> Verdict:
         case True:
             return Verdict(value)
         case False:
-            return Verdict(value, "verification failed")
+            return _refused(value, "")
         case (True, new_value):
             return Verdict(new_value)
         case (False, reason):
-            return Verdict(value, _line(str(reason)))
+            return _refused(value, reason)
     why = f"verification returned {shortened(result, 60)}, neither bool nor pair"
     return Verdict(value, why, misbehaved=True)
 
 
-def _safe(error: BaseException) -> str:
+def _refused(value: Any, reason: object) -> Verdict:
+    # An empty reason must not make the value a good one.
+    return Verdict(value, _line(reason) or "verification failed")
+
+
+def _line(reason: object) -> str:
     try:
-        return _line(str(error))
+        return " ".join(str(reason).split())[:300]
     except Exception:  # noqa: BLE001 - str may be anybody's
         return "<unprintable>"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())[:300]

@@ -16,6 +16,7 @@ class CollectorPolicy:
 
     def __init__(self) -> None:
         self._before: tuple[int, int, int] | None = None
+        self._set_aside = False
 
     def start(self) -> None:
         """Raise the thresholds."""
@@ -26,15 +27,20 @@ class CollectorPolicy:
     def stop(self) -> None:
         """Put everything back as it was; what was set aside is collected again."""
         if self._before is not None:
-            gc.set_threshold(*self._before)
+            # Where another node had raised them before, it is that node which puts them back.
+            if self._before != THRESHOLDS:
+                gc.set_threshold(*self._before)
             self._before = None
             self.settle()
 
     def set_aside(self) -> None:
         """Leave everything that lives now out of later collections: a ramp is over."""
         gc.freeze()
+        self._set_aside = True
 
     def settle(self) -> None:
-        """Collect whatever a run left behind: nobody is running whom it could stop."""
-        gc.unfreeze()
-        gc.collect()
+        """Collect what was set aside: nobody is running whom it could stop."""
+        if self._set_aside:
+            self._set_aside = False
+            gc.unfreeze()
+            gc.collect()

@@ -19,6 +19,7 @@ class Counters:
         elif len(values) < MAX_NAMES:
             values[_checked(name)] = n
         else:
+            _checked(name)
             values[OTHER] = values.get(OTHER, 0) + n
 
     def reset(self) -> None:

@@ -6,8 +6,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from gevent.event import AsyncResult
-
 from crowsg.errors import ScenarioFailed
 from crowsg.metrics.failures import describe
 from crowsg.scenario.loading import Callback
@@ -40,29 +38,25 @@ class Callbacks:
         """
         if callback is None:
             return None
-        result: AsyncResult[Any] = AsyncResult()
         events = SpanEvents(self._telemetry, ("crowsg", "scenario", name))
-        greenlet = self._spawn(_in_span, events, callback, metadata, args, result)
+        greenlet = self._spawn(_in_span, events, callback, metadata, args)
         try:
-            returned, error = result.get()
+            outcome = greenlet.get()
         finally:
             greenlet.kill(block=False)
+        # Killed before its first step, a greenlet's result is the GreenletExit itself.
+        returned, error = outcome if isinstance(outcome, tuple) else (None, outcome)
         if error is not None:
             raise ScenarioFailed(name, describe(error)) from error
         return returned
 
 
 def _in_span(
-    events: SpanEvents,
-    callback: Callback,
-    metadata: Metadata,
-    args: tuple[Any, ...],
-    result: "AsyncResult[Any]",
-) -> None:
+    events: SpanEvents, callback: Callback, metadata: Metadata, args: tuple[Any, ...]
+) -> tuple[Any, BaseException | None]:
     try:
         with events.open(metadata) as span:
             span.metadata["return"] = returned = callback(*args)
     except BaseException as error:  # noqa: BLE001 - sys.exit here must not end the node
-        result.set((None, error))
-    else:
-        result.set((returned, None))
+        return None, error
+    return returned, None

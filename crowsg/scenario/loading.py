@@ -5,21 +5,25 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.machinery import SOURCE_SUFFIXES, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from crowsg.config.settings import Declarations
 from crowsg.config.variable import resolve_in, takes
 from crowsg.errors import CodePathError, CrowsgError, InvalidScenario
+from crowsg.metrics.failures import describe
 from crowsg.scenario import dependencies
-from crowsg.source import closure, read
+from crowsg.source import closure, is_installed, locate, read
 
 Callback = Callable[..., Any]
 
 # The numbers of arguments a callback may take, the preferred first.
 _ARGUMENTS = {"init": (0,), "start": (2, 1), "terminate": (1, 0), "setup": (0,), "teardown": (0,)}
 _REQUIRED = ("init", "start")
+# Stands in modules that were loaded here: the next scenario of that name may take their place.
+_MARK = "__crowsg_scenario__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def _ready(name: str, callback: Any) -> tuple[Callback | None, str]:
         return None, ""
     if not callable(callback):
         return None, f"{name} is no function"
-    if inspect.iscoroutinefunction(callback) or inspect.isgeneratorfunction(callback):
+    if _is_deferred(callback) or _is_deferred(type(callback).__call__):
         return None, f"{name} is asynchronous or a generator; scenarios are plain blocking code"
     allowed = _ARGUMENTS[name]
     wanted = next((number for number in allowed if takes(callback, number)), None)
@@ -111,6 +115,15 @@ def _ready(name: str, callback: Any) -> tuple[Callback | None, str]:
         numbers = " or ".join(str(number) for number in sorted(allowed))
         return None, f"{name} must take {numbers} argument(s)"
     return _fullest(callback, wanted, allowed[0]), ""
+
+
+def _is_deferred(function: Any) -> bool:
+    """Whether a call only makes an object that somebody else would have to run."""
+    return (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    )
 
 
 def _fullest(callback: Callback, wanted: int, given: int) -> Callback:
@@ -134,17 +147,27 @@ def _listed(module: ModuleType, name: str) -> tuple[object, ...]:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
+class _Afresh(SourceFileLoader):
+    """Compiles a file at every load: cached bytecode tells versions apart by whole seconds."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def _import(name: str, path: Path) -> ModuleType:
     _refuse_taken(name, path)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    loader = _Afresh(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    if spec is None or path.suffix not in SOURCE_SUFFIXES:
         raise InvalidScenario(name, [f"{path} is no Python file"])
     module = importlib.util.module_from_spec(spec)
+    vars(module)[_MARK] = True
     before = sys.modules.get(name)
     # Dataclasses and pickling look a module up by its name while it is being imported.
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException as error:
         if before is None:
             del sys.modules[name]
@@ -152,25 +175,24 @@ def _import(name: str, path: Path) -> ModuleType:
             sys.modules[name] = before
         if not isinstance(error, Exception | SystemExit) or isinstance(error, CrowsgError):
             raise
-        text = f"importing it raised {type(error).__name__}: {error}"
-        raise InvalidScenario(name, [text]) from error
+        raise InvalidScenario(name, [f"importing it raised {describe(error)}"]) from error
     return module
 
 
 def _refuse_taken(name: str, path: Path) -> None:
+    owner = _owner(name, path)
+    if owner:
+        raise CodePathError(f"the name {name!r} of {path} is taken by {owner}; rename the file")
+
+
+def _owner(name: str, path: Path) -> str:
+    """Return who else has a claim on a module's name, "" for nobody."""
+    if name in sys.stdlib_module_names:
+        return "the standard library"
     loaded = sys.modules.get(name)
-    origin = getattr(loaded, "__file__", None) if loaded else _installed(name)
-    if (loaded is not None and origin is None) or (origin and Path(origin).resolve() != path):
-        raise CodePathError(
-            f"the name {name!r} of {path} is taken by {origin or 'a built-in module'}; rename it"
-        )
-
-
-def _installed(name: str) -> str | None:
-    if name in sys.builtin_module_names:
-        return "a built-in module"
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    return spec.origin if spec else None
+    if loaded is not None:
+        origin = getattr(loaded, "__file__", None) or "a module that is no file"
+        is_ours = _MARK in vars(loaded) or Path(origin).resolve() == path
+        return "" if is_ours else origin
+    origin_path = locate(name, ())
+    return str(origin_path) if origin_path and is_installed(origin_path) else ""

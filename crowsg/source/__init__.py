@@ -12,7 +12,7 @@ from crowsg.source.model import (
     Kind,
     Source,
 )
-from crowsg.source.modules import Declaration, closure, declarations, locate
+from crowsg.source.modules import Declaration, closure, declarations, is_installed, locate
 from crowsg.source.reading import read, read_text
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Source",
     "closure",
     "declarations",
+    "is_installed",
     "locate",
     "read",
     "read_text",

@@ -120,12 +120,13 @@ def _imported(name: str, folders: Sequence[Path]) -> Source | None:
     path = None if top in sys.stdlib_module_names else _locate(name, folders)
     if path is None:
         return None
-    is_foreign = top == "crowsg" or _is_installed(path)
+    is_foreign = top == "crowsg" or is_installed(path)
     source = _read_if_sound(path, name, only_declaring=is_foreign)
     return None if is_foreign and source and not source.variables else source
 
 
-def _is_installed(path: Path) -> bool:
+def is_installed(path: Path) -> bool:
+    """Whether a file belongs to an installed package."""
     homes = {Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}
     return not homes.isdisjoint(path.parents) or not _PACKAGE_FOLDERS.isdisjoint(path.parts)
 

@@ -101,7 +101,7 @@ class Bus:
         self, handler_id: str, events: Iterable[EventName], function: Handler, config: Any = None
     ) -> None:
         """Call ``function`` at each of ``events``."""
-        bound = [self.event(name) for name in events]
+        bound = [self.event(name) for name in dict.fromkeys(events)]
         if any(known.handler_id == handler_id for event in bound for known in event.handlers):
             raise ValueError(f"a handler {handler_id!r} is attached to this event already")
         for event in bound:

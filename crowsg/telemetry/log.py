@@ -14,6 +14,9 @@ LOGGED_EVENTS: tuple[EventName, ...] = (
     ("crowsg", "config", "update"),
 )
 
+MAX_VALUE = 500
+"""Characters of one value in a line."""
+
 _SKIPPED = frozenset({"log_level", "msg", "monotonic_time"})
 
 
@@ -26,5 +29,14 @@ def _write(event: EventName, _: Measurements, metadata: Metadata, logger: Any) -
     level = logging.getLevelNamesMapping().get(str(metadata.get("log_level", "")).upper())
     if level is None or not logger.isEnabledFor(level):
         return
-    details = " ".join(f"{key}={value!r}" for key, value in metadata.items() if key not in _SKIPPED)
+    details = " ".join(
+        f"{key}={_shown(value)}" for key, value in metadata.items() if key not in _SKIPPED
+    )
     logger.log(level, "%s: %s %s", ".".join(event), metadata.get("msg", ""), details)
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:MAX_VALUE]
+    except Exception:  # noqa: BLE001 - repr may be anybody's, and a handler that raises is detached
+        return f"<{type(value).__name__}>"

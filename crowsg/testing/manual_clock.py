@@ -63,8 +63,13 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move on by ``seconds``: what falls due runs in due order, consequences included.
 
+        Raises:
+            ValueError: ``seconds`` is negative: time never runs backwards.
+
         Blocks: until every greenlet that was woken waits again.
         """
+        if seconds < 0:
+            raise ValueError(f"time cannot be moved by {seconds} s")
         end_ns = self._now_ns + to_ns(seconds)
         settle()
         while self._queue and self._queue[0][0] <= end_ns:
@@ -83,12 +88,13 @@ class ManualClock:
         Raises:
             AssertionError: It did not come to hold.
         """
+        settle()
         for _ in range(steps):
-            settle()
             if condition():
                 return
             self.advance(step)
-        raise AssertionError(f"not so within {step * steps:g} virtual seconds")
+        if not condition():
+            raise AssertionError(f"not so within {step * steps:g} virtual seconds")
 
 
 def settle() -> None:

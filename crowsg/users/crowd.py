@@ -15,12 +15,13 @@ from crowsg.telemetry.bus import Bus
 from crowsg.telemetry.span import SpanEvents
 from crowsg.users.counts import Outcome, UserCounts
 from crowsg.users.starter import Starter
-from crowsg.users.stopping import Stopper
+from crowsg.users.stopping import KILLS, Stopper
 from crowsg.users.user import User, UserStop
 
 Start = Callable[[int, Any], object]
 
 _LARGE_RAMP = 1000
+_LAST_BREATH_S = 0.1
 
 
 def _nothing(user_id: int, state: Any) -> None:
@@ -121,6 +122,18 @@ class Crowd:
         self.unkillable.clear()
         everybody = [*self._leaving.values(), *self._users.values()]
         self._end(everybody, force=True, grace_s=0.0 if at_once else None)
+
+    def abandon(self) -> None:
+        """Kill everybody for good, as the node ends; whoever survives that is left behind.
+
+        Blocks: while somebody dies, a third of a second at the most.
+        """
+        self._cancel(self._starter.waiting)
+        for _ in range(KILLS):
+            for user in [*self._leaving.values(), *self._users.values()]:
+                user.kill()
+            if self.idle.wait(_LAST_BREATH_S):
+                break
 
     def counts(self) -> UserCounts:
         """Return the users as they are now."""

@@ -34,19 +34,19 @@ class Bench:
         return self.node.local.status().state
 
 
-def make_scenario(
-    start: Callable[..., Any] | None = None, name: str = "made", **attributes: Any
-) -> ModuleType:
-    """Return a scenario of these callbacks and variables; its users sleep for ever by default."""
-    module = ModuleType(name)
-    module.__dict__.update({"init": lambda: None, "start": start or sleep_for_ever, **attributes})
-    return module
-
-
 def sleep_for_ever(user_id: int) -> None:
     """Be an idle user."""
     while True:
         users.sleep(1000)
+
+
+def make_scenario(
+    start: Callable[..., Any] = sleep_for_ever, /, *, name: Any = "made", **attributes: Any
+) -> ModuleType:
+    """Return a scenario of these callbacks and variables; its users sleep for ever by default."""
+    module = ModuleType(name)
+    module.__dict__.update({"init": lambda: None, "start": start, **attributes})
+    return module
 
 
 def ignore_the_stop(user_id: int) -> None:

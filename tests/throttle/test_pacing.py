@@ -75,8 +75,10 @@ def test_due_times_only_rise_and_errors_never_add_up(rate: Rate) -> None:
     pacing = Pacing(rate, 5)
     dues = [pacing.take(pacing.due_ns) for _ in range(10_000)]
 
-    assert all(later is not None and earlier is not None and later >= earlier
-               for earlier, later in pairwise(dues))
+    assert all(
+        later is not None and earlier is not None and later >= earlier
+        for earlier, later in pairwise(dues)
+    )
     period = rate.interval_ns / rate.permits
     if rate.interval_ns >= 5 * SECOND:
         period /= 1 - GRANULE_NS / rate.interval_ns

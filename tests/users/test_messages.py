@@ -34,8 +34,10 @@ def cyclic() -> Any:
 
 @pytest.mark.parametrize(
     "message",
-    [None, True, 0, -(2**63), 2**64 - 1, 1.5, "text", b"bytes", (), [], {}, (1, (2, [3]))]
-    + [{"key": ("a", {"b": [None]})}, nested(MAX_DEPTH - 1), float("inf")],
+    [
+        *(None, True, 0, -(2**63), 2**64 - 1, 1.5, "text", b"bytes", (), [], {}, (1, (2, [3]))),
+        *({"key": ("a", {"b": [None]})}, nested(MAX_DEPTH - 1), float("inf")),
+    ],
     ids=lambda message: repr(message)[:30],
 )
 def test_what_can_be_sent_arrives_equal_and_of_the_same_type(message: Any) -> None:

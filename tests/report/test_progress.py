@@ -1,0 +1,28 @@
+"""The line a second."""
+
+import pytest
+
+from crowsg.controller.status import Status
+from crowsg.report.progress import line
+from crowsg.users.counts import UserCounts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counts", "text"),
+    [
+        pytest.param(
+            0.4, UserCounts(), "  0:00  0 running, 0 finished, 0 failed", id="nothing yet"
+        ),
+        pytest.param(
+            61.9,
+            UserCounts(asked=9, waiting=1, running=2, finished=3, killed=3, stuck=1),
+            "  1:02  1 waiting, 2 running, 3 finished, 0 failed, 3 killed, 1 stuck",
+            id="outcomes that occurred",
+        ),
+        pytest.param(86_400, UserCounts(), "1440:00  0 running, 0 finished, 0 failed", id="a day"),
+    ],
+)
+def test_a_line_says_where_the_users_stand(seconds: float, counts: UserCounts, text: str) -> None:
+    status = Status("running", "any", counts, counts.asked, "", {})
+
+    assert line(seconds, status) == text
