@@ -2,7 +2,6 @@
 
 import logging
 import os
-import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -44,7 +43,6 @@ class Node:
         clock: Time; the real one by default.
         environment: Where ``CROWSG_...`` is read from; the process's by default.
         settings_file: A TOML file with settings, before ``CROWSG_CONFIG``.
-        rng: Randomness.
     """
 
     def __init__(
@@ -54,11 +52,9 @@ class Node:
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
         settings_file: Path | None = None,
-        rng: random.Random | None = None,
     ) -> None:
         self.name = name
         self.clock = clock or MonotonicClock()
-        self.rng = rng or random.Random()
         self._environment = os.environ if environment is None else environment
         self._settings_file = settings_file
         self._logger = logging.getLogger("crowsg")

@@ -179,9 +179,9 @@ class OneRun:
     def _summarise(self, started_at: float) -> Summary:
         status = self._controller.status()
         trouble = tuple(str(error) for error in self._controller.trouble)
-        code = _EXIT_CODES.get(self._reason, EXIT_OK)
+        code, reason = _EXIT_CODES.get(self._reason, EXIT_OK), self._reason
         if trouble and code != EXIT_STUCK:
-            code = EXIT_SCENARIO_FAILED
+            code, reason = EXIT_SCENARIO_FAILED, trouble[0]
         return Summary(
             run_id=self._options.run_id,
             scenario=status.scenario or str(self._options.scenario),
@@ -189,7 +189,7 @@ class OneRun:
             started_at=started_at,
             duration_s=self._elapsed_s(),
             exit_code=code,
-            exit_reason=self._reason,
+            exit_reason=reason,
             users=status.users,
             counters=self._recorder.counters.values(),
             errors=self._recorder.failures.rows(),
