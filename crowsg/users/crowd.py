@@ -155,6 +155,8 @@ class Crowd:
         for user in users:
             if self._users.pop(user.id, None) is not None:
                 self._leaving[user.id] = user
+        if not users:
+            return
         if force:
             self._stopper.force(users, self._grace() if grace_s is None else grace_s)
         else:
@@ -199,6 +201,7 @@ class Crowd:
             span.metadata["return"] = self._start(user.id, self._state)
 
     def _count_out(self, user: User, outcome: Outcome) -> None:
+        user.end()
         self._users.pop(user.id, None)
         self._leaving.pop(user.id, None)
         self._stuck.discard(user.id)

@@ -112,6 +112,11 @@ class User:
         self._greenlet = greenlet
         greenlet.start()
 
+    def end(self) -> None:
+        """Let go of the greenlet, which is about to end: nothing reaches it any more."""
+        # The greenlet knows its user too: a cycle for each user would be left to the collector.
+        self._greenlet = None
+
     def ask_to_stop(self) -> None:
         """Raise ``UserStop`` in the user, at its next blocking point; only the first call does."""
         if not self.stopping:
@@ -151,5 +156,5 @@ class User:
             gevent.get_hub().loop.run_callback(self._throw, error)
 
     def _throw(self, error: BaseException) -> None:
-        if not self._greenlet.dead:
+        if self._greenlet is not None:
             self._greenlet.throw(error)
