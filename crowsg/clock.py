@@ -50,7 +50,8 @@ class _LoopTimer:
     def __init__(self, watcher: Any, callback: Callable[[], object]) -> None:
         self._watcher = watcher
         self._callback = callback
-        watcher.start(self._fire)
+        # Without the update it would count from when the loop last looked, and so fire early.
+        watcher.start(self._fire, update=True)
 
     def _fire(self) -> None:
         self._watcher.close()

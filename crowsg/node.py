@@ -60,6 +60,7 @@ class Node:
         self._logger = logging.getLogger("crowsg")
         self._scope = Scope(self)
         self._greenlets = Group()
+        self._started = False
         self.file_limit = 0
 
         self.telemetry = Bus(self.clock)
@@ -80,6 +81,8 @@ class Node:
             NodeError: gevent was told not to track greenlets, which facades need.
             CodePathError: A code path is no folder.
         """
+        if self._started:
+            return
         if not gevent.config.track_greenlet_tree:
             raise NodeError(
                 "GEVENT_TRACK_GREENLET_TREE is switched off: scenario code could not find its node"
@@ -89,12 +92,16 @@ class Node:
         self.collector.start()
         self.stray_errors.start()
         log.attach(self.telemetry, self._logger)
+        self._started = True
 
     def stop(self) -> None:
         """Kill whatever still runs, without ``terminate``, and give the process back.
 
         Blocks: while it dies, half a second at the most.
         """
+        if not self._started:
+            return
+        self._started = False
         self.crowd.abandon()
         self._greenlets.kill(timeout=_LAST_BREATH_S)
         self.telemetry.detach(log.HANDLER_ID)
@@ -162,10 +169,10 @@ class Node:
     def _prepare(
         self, reference: ScenarioReference, given: Mapping[str, Any]
     ) -> tuple[Scenario, Values]:
+        folders = self.code.folders
         if isinstance(reference, ModuleType):
-            return from_module(reference), self._values(given)
-        scenario = load(self.code.find(str(reference)), self.code.folders)
-        return scenario, self._values(given)
+            return from_module(reference, folders), self._values(given)
+        return load(self.code.find(str(reference)), folders), self._values(given)
 
     def _values(self, given: Mapping[str, Any]) -> Values:
         file = self._settings_file or self._environment.get("CROWSG_CONFIG")

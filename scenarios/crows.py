@@ -8,12 +8,12 @@ required_variables = [
 ]
 
 
-def init() -> int:
+def init():
     """Run once on each node, before its first user; the result is the state of all users."""
     return config.get("caws")
 
 
-def start(user_id: int, caws: int) -> None:
+def start(user_id, caws):
     """Run once for each user, on a greenlet of its own."""
     for _ in range(caws):
         users.pace(config.get("pause"))

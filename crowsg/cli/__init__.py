@@ -10,7 +10,6 @@ from crowsg.cli.run import run
 from crowsg.cli.scenarios import scenarios
 from crowsg.errors import EXIT_ABORTED, EXIT_INTERNAL, EXIT_USAGE, CrowsgError
 
-
 _EXAMPLE = """\b
 Example:
   crowsg run scenarios/messaging.py --users 1000 --user-rate 100/s

@@ -126,6 +126,10 @@ class Settings:
         self._values = self._verified(variables, self._gather(variables, values))
         self._variables = dict(variables)
 
+    def clear(self) -> None:
+        """Forget the run before."""
+        self._variables, self._values = {}, {}
+
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of ``name``, ``default`` where an optional variable has none."""
         try:

@@ -183,6 +183,7 @@ class Controller:
         self.trouble = []
         self.over.clear()
         self._recorder.reset()
+        self._settings.clear()
         try:
             variables = compose(self._own_variables(), scenario.declarations)
             self._settings.load(variables, values)

@@ -17,7 +17,8 @@ class Counters:
         if name in values:
             values[name] += n
         elif len(values) < MAX_NAMES:
-            values[_checked(name)] = n
+            values[_checked(name)] = 0
+            values[name] += n
         else:
             _checked(name)
             values[OTHER] = values.get(OTHER, 0) + n

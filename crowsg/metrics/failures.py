@@ -63,7 +63,7 @@ class FailureLog:
 
     def record(self, error: BaseException) -> None:
         """Count a failure. Never raises, whatever the exception is made of."""
-        kind, text = type(error).__name__[:MAX_TEXT], safe_text(error)
+        kind, text = _kind(error), safe_text(error)
         now_s = (self._clock.now_ns() - self._began_ns) / SECOND
         key = (kind, _VARYING.sub("*", text))
         group = self._groups.get(key)
@@ -93,16 +93,25 @@ def safe_text(error: BaseException) -> str:
         text = str(error)
     except BaseException:  # noqa: BLE001 - str is the exception's own code
         text = "<unprintable>"
-    text = text[:MAX_TEXT].encode("utf-8", "replace").decode()
-    return "".join(char if char.isprintable() else " " for char in text)
+    return _printable(text[:MAX_TEXT])
 
 
 def describe(error: BaseException) -> str:
     """Return kind, text and origin of an exception in one line."""
-    text = safe_text(error)
-    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    kind, text = _kind(error), safe_text(error)
+    line = f"{kind}: {text}" if text else kind
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return line
     frame = frames[-1]
-    return f"{line} ({frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name})"
+    place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}"
+    return _printable(f"{line} ({place[:MAX_TEXT]})")
+
+
+def _kind(error: BaseException) -> str:
+    return _printable(type(error).__name__[:MAX_TEXT])
+
+
+def _printable(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode()
+    return "".join(char if char.isprintable() else " " for char in text)

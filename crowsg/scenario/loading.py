@@ -1,9 +1,11 @@
 """From a file to a scenario that can be called: imported anew, its callbacks checked."""
 
+import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import SOURCE_SUFFIXES, SourceFileLoader
 from pathlib import Path
@@ -65,17 +67,15 @@ def load(path: Path, folders: Sequence[Path]) -> Scenario:
     for folder in places:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
-    module = _import(source.name, path)
-    helpers = [found.name for found in closure(source, places)[1:] if found.variables]
-    return from_module(module, [sys.modules[name] for name in helpers if name in sys.modules])
+    return from_module(_import(source.name, path), places)
 
 
-def from_module(module: ModuleType, helpers: Sequence[ModuleType] = ()) -> Scenario:
+def from_module(module: ModuleType, folders: Sequence[Path] = ()) -> Scenario:
     """Check a module that is loaded already and make a scenario of it.
 
     Args:
         module: The scenario.
-        helpers: Modules it imports that declare variables.
+        folders: Where the modules it imports are looked for besides ``sys.path``.
 
     Raises:
         InvalidScenario: Callbacks are missing or wrong; all of them are named.
@@ -90,9 +90,10 @@ def from_module(module: ModuleType, helpers: Sequence[ModuleType] = ()) -> Scena
         raise InvalidScenario(module.__name__, problems)
     assert ready["init"] is not None
     assert ready["start"] is not None
+    helpers = [_declarations(helper) for helper in _helpers(module, folders)]
     return Scenario(
         module.__name__,
-        (_declarations(module, overrides=True), *(_declarations(helper) for helper in helpers)),
+        (_declarations(module, overrides=True), *helpers),
         ready["init"],
         ready["start"],
         ready["terminate"],
@@ -130,6 +131,18 @@ def _fullest(callback: Callback, wanted: int, given: int) -> Callback:
     if wanted == given:
         return callback
     return lambda *args: callback(*args[:wanted])
+
+
+def _helpers(module: ModuleType, folders: Sequence[Path]) -> Iterator[ModuleType]:
+    """Yield the modules with variables that a scenario imports, at its top or later."""
+    path = Path(getattr(module, "__file__", None) or "")
+    if not path.is_file():
+        return
+    for found in closure(read(path), [path.parent, *folders])[1:]:
+        if found.variables:
+            # A scenario may do without a module that cannot be imported.
+            with suppress(ImportError):
+                yield importlib.import_module(found.name)
 
 
 def _declarations(module: ModuleType, overrides: bool = False) -> Declarations:
