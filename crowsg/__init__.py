@@ -14,7 +14,6 @@
 Importing has no effect: no monkey-patching, no greenlet, no socket.
 """
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,11 +21,11 @@ from gevent import monkey  # noqa: TID251 - asked, not used
 
 from crowsg.config import Variable
 from crowsg.context import current_node
-from crowsg.controller.machine import STOP_TIMEOUT, USER_RATE, ScenarioReference
+from crowsg.controller.machine import ScenarioReference, check_count
 from crowsg.controller.status import Status
 from crowsg.errors import CrowsgError, NotPatched
 from crowsg.node import Node
-from crowsg.one_run import DAY_S, RunOptions
+from crowsg.one_run import DAY_S, RunOptions, with_own_settings
 from crowsg.rate import Rate
 from crowsg.summary import Summary
 from crowsg.users import UserStop
@@ -77,20 +76,21 @@ def run(
     Raises:
         NotPatched: The standard library is not patched in this process.
         CrowsgError: The run could not be started.
-        ValueError: ``users`` is not positive.
+        InvalidCount: ``users`` is no whole number >= 1.
 
     Blocks: until the run is over.
     """
     if not monkey.is_module_patched("socket"):
         raise NotPatched
-    if users < 1:
-        raise ValueError(f"a run needs at least one user, not {users!r}")
-    own = {USER_RATE: user_rate, STOP_TIMEOUT: stop_timeout}
-    given = {
-        **(settings or {}),
-        **{name: value for name, value in own.items() if value is not None},
-    }
-    options = RunOptions(str(uuid.uuid4()), scenario, 1, users, given, duration, max_duration)
+    check_count(users, least=1)
+    given = with_own_settings(settings or {}, user_rate, stop_timeout)
+    options = RunOptions(
+        scenario,
+        last_id=users,
+        settings=given,
+        duration_s=duration,
+        max_duration_s=max_duration,
+    )
     with Node() as node:
         return node.one_run(options).execute()
 
@@ -105,9 +105,11 @@ def do(scenario: ScenarioReference, count: int, settings: Mapping[str, Any] | No
 
     Raises:
         InvalidStatus: A run is going on here.
+        InvalidCount: ``count`` is no whole number >= 0.
         CrowsgError: The scenario could not be started; see ``controller.start_scenario``.
 
     Blocks: until ``init`` has returned.
+    Emits: as ``controller.start_scenario`` and ``controller.add_users``.
     Source: amoc:do/3.
     """
     current_node().local.do(scenario, count, settings)
@@ -118,8 +120,10 @@ def add(count: int) -> None:
 
     Raises:
         InvalidStatus: No scenario is running.
+        InvalidCount: ``count`` is no whole number >= 0.
 
     Blocks: never; ``user_rate`` lets them start.
+    Emits: as ``controller.add_users``.
     Source: amoc:add/1; unlike there an error, not a crash, when nothing runs.
     """
     current_node().local.add(count)
@@ -137,8 +141,10 @@ def remove(count: int, force: bool = False) -> int:
 
     Raises:
         InvalidStatus: No scenario is running.
+        InvalidCount: ``count`` is no whole number >= 0.
 
     Blocks: never; the users end later.
+    Emits: ``controller, users``.
     Source: amoc:remove/2.
     """
     return current_node().local.remove(count, force)
@@ -150,7 +156,8 @@ def stop() -> None:
     Raises:
         InvalidStatus: No scenario is running.
 
-    Blocks: never while users live.
+    Blocks: never while users live; otherwise until ``teardown`` has returned.
+    Emits: as ``controller.stop_scenario``.
     Source: amoc:stop/0.
     """
     current_node().local.stop()
@@ -160,9 +167,10 @@ def reset() -> None:
     """Forget the last run, so that the node is idle; a run that goes on is stopped first.
 
     Raises:
-        InvalidStatus: Users could not be killed.
+        InvalidStatus: A scenario is being started, a callback asks, or users could not be killed.
 
-    Blocks: until its users have ended.
+    Blocks: until its users have ended and ``teardown`` has returned.
+    Emits: as ``stop``, where a run goes on.
     Source: amoc:reset/0; unlike there no restart is needed, and ``terminate`` is called.
     """
     current_node().local.reset()

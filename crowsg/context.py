@@ -54,7 +54,11 @@ def scope_of(greenlet: Any) -> Scope | None:
 
 
 def current_node() -> "Node":
-    """Return the node of the running greenlet, or raise ``NoCurrentNode``."""
+    """Return the node of the running greenlet.
+
+    Raises:
+        NoCurrentNode: The greenlet descends from no node.
+    """
     return current_scope().node
 
 

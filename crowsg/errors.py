@@ -3,22 +3,23 @@
 ::
 
     CrowsgError
-      NoCurrentNode (also LookupError)      NoCurrentUser
+      NoCurrentNode (also LookupError)      NoCurrentUser (also LookupError)
       NotPatched
       InvalidStatus
-      InvalidRange
+      InvalidRange  InvalidCount (also ValueError)
       NotSendable (also TypeError)
       ConfigError
         InvalidDeclaration  DuplicateVariable  UnknownSetting  ReadOnlySetting  SettingsRejected
         InvalidSetting (also LookupError)      InvalidSource
       ScenarioError
-        NoSuchScenario  InvalidScenario  UnmetDependencies  CodePathError  ScenarioFailed
+        NoSuchScenario  InvalidScenario  UnmetDependencies  ScenarioFailed
+        CodePathError  NameTaken
       ThrottleError
         InvalidThrottle (also ValueError)  NoSuchThrottle  WrongReconfiguration
       NodeError
 
-``reason`` is amoc's atom for the same trouble, as text; ``exit_code`` is what a command that dies
-of it ends with. Errors that judge input carry every problem found, never only the first.
+``reason`` is amoc's atom for the same trouble, where amoc has one; ``exit_code`` is what a command
+that dies of it ends with. Errors that judge input carry every problem found, not only the first.
 """
 
 from collections.abc import Iterable
@@ -51,13 +52,13 @@ class NoCurrentNode(CrowsgError, LookupError):
         )
 
 
-class NoCurrentUser(NoCurrentNode):
+class NoCurrentUser(CrowsgError, LookupError):
     """A facade that needs a user was called on a node, but not by a user."""
 
     reason = "no_current_user"
 
     def __init__(self) -> None:
-        Exception.__init__(self, "called outside a user: only start and what it spawns run as one")
+        super().__init__("called outside a user: only start and what it spawns run as one")
 
 
 class NotPatched(CrowsgError):
@@ -93,9 +94,18 @@ class InvalidRange(CrowsgError):
     def __init__(self, first_id: int, last_id: int, highest_id: int) -> None:
         self.first_id, self.last_id, self.highest_id = first_id, last_id, highest_id
         super().__init__(
-            f"user ids {first_id} to {last_id}: they must be positive, ascending and above the "
-            f"highest id given away so far ({highest_id})"
+            f"user ids {first_id} to {last_id}: they must be whole numbers, ascending, and above "
+            f"the highest id given away so far ({highest_id})"
         )
+
+
+class InvalidCount(CrowsgError, ValueError):
+    """A number of users that is no whole number, or below what is possible."""
+
+    reason = "invalid_count"
+
+    def __init__(self, count: object, least: int) -> None:
+        super().__init__(f"a number of users is a whole number >= {least}, not {count!r:.60}")
 
 
 class NotSendable(CrowsgError, TypeError):
@@ -105,83 +115,79 @@ class NotSendable(CrowsgError, TypeError):
 
 
 class ConfigError(CrowsgError):
-    """Declarations or values of settings are wrong."""
+    """Declarations or values of settings are wrong; ``problems`` lists all that is."""
 
-    def __init__(self, title: str, problems: Iterable[str]) -> None:
+    title: ClassVar[str] = "wrong settings"
+
+    def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__(f"{title}: " + "; ".join(self.problems))
+        super().__init__(f"{self.title}: " + "; ".join(self.problems))
 
 
 class InvalidDeclaration(ConfigError):
     """``problems`` lists every faulty declaration of every module that takes part."""
 
     reason = "invalid_attribute_format"
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        super().__init__("invalid variables", problems)
+    title = "invalid variables"
 
 
 class DuplicateVariable(ConfigError):
     """Two declarations share a name and neither is an override."""
 
     reason = "parameter_overriding"
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        super().__init__("variables declared twice", problems)
+    title = "variables declared twice"
 
 
 class UnknownSetting(ConfigError):
     """Values were given for names nobody declares."""
 
     reason = "undefined_parameters"
+    title = "undeclared settings"
 
     def __init__(self, names: Iterable[str], known: Iterable[str] = ()) -> None:
         self.names = tuple(names)
         hint = ", ".join(sorted(known))
-        super().__init__(
-            "undeclared settings", [*self.names, *([f"known: {hint}"] if hint else [])]
-        )
+        super().__init__([*self.names, *([f"known: {hint}"] if hint else [])])
 
 
 class ReadOnlySetting(ConfigError):
     """An update names variables that may not change while running."""
 
     reason = "readonly_parameters"
+    title = "read-only settings"
 
     def __init__(self, names: Iterable[tuple[str, str]]) -> None:
         self.names = tuple(names)
-        super().__init__("read-only settings", [f"{name} (of {module})" for name, module in names])
+        super().__init__([f"{name} (of {module})" for name, module in self.names])
 
 
 class SettingsRejected(ConfigError):
     """Verification refused values; ``rejected`` holds (name, shown value, why) of all of them."""
 
     reason = "parameters_verification_failed"
+    title = "settings refused"
 
     def __init__(self, rejected: Iterable[tuple[str, str, str]]) -> None:
         self.rejected = tuple(rejected)
-        super().__init__(
-            "settings refused", [f"{name} = {value}: {why}" for name, value, why in self.rejected]
-        )
+        super().__init__([f"{name} = {value}: {why}" for name, value, why in self.rejected])
 
 
 class InvalidSetting(ConfigError, LookupError):
     """``config.get`` was asked for a name nobody declares."""
 
     reason = "invalid_setting"
+    title = "undeclared setting"
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__("undeclared setting", [name])
+        super().__init__([name])
 
 
 class InvalidSource(ConfigError):
     """A settings file, a ``NAME=VALUE`` or a parser could not be read."""
 
     reason = "invalid_source"
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        super().__init__("unreadable settings", problems)
+    title = "unreadable settings"
 
 
 class ScenarioError(CrowsgError):
@@ -227,7 +233,13 @@ class UnmetDependencies(ScenarioError):
 
 
 class CodePathError(ScenarioError):
-    """A code path is no folder, or a module name is taken by another file."""
+    """Code paths are no folders; all of them are named."""
+
+    reason = "invalid_code_path"
+
+
+class NameTaken(ScenarioError):
+    """The name of a scenario's module belongs to another module."""
 
     reason = "code_path_collision"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from crowsg.controller.machine import Controller, ScenarioReference
+from crowsg.controller.machine import Controller, ScenarioReference, check_count
 from crowsg.controller.status import Status
 
 
@@ -17,20 +17,19 @@ class Local:
         self, scenario: ScenarioReference, count: int, settings: Mapping[str, Any] | None = None
     ) -> None:
         """Start a scenario with ``count`` users; see ``crowsg.do``."""
-        _check_count(count)
+        check_count(count, least=0)
         self._controller.start_scenario(scenario, settings)
         self.add(count)
 
     def add(self, count: int) -> None:
         """Add users with the next free ids; see ``crowsg.add``."""
-        _check_count(count)
+        check_count(count, least=0)
         if count:
-            highest = self._controller.status().highest_user_id
+            highest = self._controller.highest_user_id
             self._controller.add_users(highest + 1, highest + count)
 
     def remove(self, count: int, force: bool = False) -> int:
         """End up to ``count`` users; see ``crowsg.remove``."""
-        _check_count(count)
         return self._controller.remove_users(count, force)
 
     def stop(self) -> None:
@@ -48,8 +47,3 @@ class Local:
     def update_settings(self, settings: Mapping[str, Any]) -> None:
         """Change settings while running; see ``crowsg.update_settings``."""
         self._controller.update_settings(settings)
-
-
-def _check_count(count: int) -> None:
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise ValueError(f"a number of users is a whole number >= 0, not {count!r}")

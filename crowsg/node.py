@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -14,7 +15,7 @@ from crowsg.clock import Clock, MonotonicClock
 from crowsg.code.server import CodeServer, code_paths
 from crowsg.config.settings import Settings, Values
 from crowsg.config.sources import PARSER_VARIABLE, from_toml, load_parser
-from crowsg.context import Scope, adopt, scope_of
+from crowsg.context import Scope, adopt, node_context, scope_of
 from crowsg.controller.machine import STOP_TIMEOUT, USER_RATE, Controller, ScenarioReference
 from crowsg.errors import NodeError
 from crowsg.health.collector import CollectorPolicy
@@ -60,6 +61,7 @@ class Node:
         self._logger = logging.getLogger("crowsg")
         self._scope = Scope(self)
         self._greenlets = Group()
+        self._entered = ExitStack()
         self._started = False
         self.file_limit = 0
 
@@ -109,10 +111,13 @@ class Node:
         self.collector.stop()
 
     def __enter__(self) -> Self:
+        """Start, and be the current node of this greenlet until the block ends."""
         self.start()
+        self._entered.enter_context(node_context(self))
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._entered.close()
         self.stop()
 
     def spawn(self, function: Callable[..., Any], *args: Any) -> Any:

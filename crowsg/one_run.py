@@ -1,5 +1,6 @@
 """One run from its start to its summary: when it ends, and what it then came to."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,12 @@ import gevent
 from gevent.event import Event
 
 from crowsg.clock import SECOND, Clock, to_ns
-from crowsg.controller.machine import Controller, ScenarioReference
+from crowsg.controller.machine import (
+    STOP_TIMEOUT,
+    USER_RATE,
+    Controller,
+    ScenarioReference,
+)
 from crowsg.controller.status import Status
 from crowsg.errors import EXIT_ABORTED, EXIT_OK, EXIT_SCENARIO_FAILED, EXIT_STUCK
 from crowsg.metrics.recorder import Recorder
@@ -35,21 +41,29 @@ class RunOptions:
     """What a run is to be.
 
     Attributes:
-        run_id: Names the run.
         scenario: A file, a module name on the code paths, or a module.
         first_id, last_id: The users, both included.
         settings: Values by name.
         duration_s: Seconds after which the run ends, None: when the users are done.
         max_duration_s: Seconds after which even a forgotten run is aborted.
+        run_id: Names the run.
     """
 
-    run_id: str
     scenario: ScenarioReference
     first_id: int = 1
     last_id: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     duration_s: float | None = None
     max_duration_s: float = DAY_S
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+def with_own_settings(
+    settings: Mapping[str, Any], user_rate: Any, stop_timeout: float | None
+) -> dict[str, Any]:
+    """Return ``settings`` and those of crowsg's own that are not None."""
+    own = {USER_RATE: user_rate, STOP_TIMEOUT: stop_timeout}
+    return {**settings, **{name: value for name, value in own.items() if value is not None}}
 
 
 class OneRun:
@@ -82,6 +96,7 @@ class OneRun:
         self._on_sample = on_sample
         self._began_ns = 0
         self._reason = ""
+        self._interrupts = 0
         self._ending = Event()
 
     def execute(self) -> Summary:
@@ -117,7 +132,8 @@ class OneRun:
 
     def interrupt(self) -> None:
         """End the run: the first call gracefully, every other at once."""
-        if self._ending.is_set():
+        self._interrupts += 1
+        if self._interrupts > 1:
             self._controller.kill_users()
         self._end(INTERRUPTED)
 
@@ -125,10 +141,11 @@ class OneRun:
         """Start the scenario and queue its users; False when the run was ended meanwhile."""
         failure: list[BaseException] = []
         starting = self._spawn(self._try_to_start, failure)
-        gevent.wait([starting, self._ending], count=1)
-        if not starting.ready():
+        try:
+            gevent.wait([starting, self._ending], count=1)
+        finally:
             starting.kill()
-        if self._ending.is_set() and self._controller.status().state != "running":
+        if self._ending.is_set() and self._controller.state != "running":
             return False
         if failure:
             raise failure[0]
@@ -145,13 +162,13 @@ class OneRun:
     def _wait_for_the_end(self) -> None:
         crowd, controller = self._crowd, self._controller
         gevent.wait([crowd.idle, crowd.unkillable, controller.over, self._ending], count=1)
-        if controller.status().state != "running":
+        if controller.state != "running":
             self._end(STOPPED)
         elif crowd.idle.is_set():
             self._end(USERS_DONE)
 
     def _stop(self) -> None:
-        if self._controller.status().state == "running":
+        if self._controller.state == "running":
             self._controller.stop_scenario()
         self._controller.over.wait()
         if self._crowd.unkillable.is_set():
@@ -178,10 +195,10 @@ class OneRun:
 
     def _summarise(self, started_at: float) -> Summary:
         status = self._controller.status()
-        trouble = tuple(str(error) for error in self._controller.trouble)
+        trouble = self._controller.trouble
         code, reason = _EXIT_CODES.get(self._reason, EXIT_OK), self._reason
         if trouble and code != EXIT_STUCK:
-            code, reason = EXIT_SCENARIO_FAILED, trouble[0]
+            code, reason = EXIT_SCENARIO_FAILED, str(trouble[0])
         return Summary(
             run_id=self._options.run_id,
             scenario=status.scenario or str(self._options.scenario),
@@ -192,6 +209,5 @@ class OneRun:
             exit_reason=reason,
             users=status.users,
             counters=self._recorder.counters.values(),
-            errors=self._recorder.failures.rows(),
-            trouble=trouble,
+            errors=self._recorder.failures.groups(),
         )

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 from crowsg.clock import SECOND, to_ns
 from crowsg.errors import InvalidThrottle
+from crowsg.text import shown
 
 MINUTE = 60.0
 """The interval, in seconds, of a rate that names none (amoc's default interval)."""
@@ -101,7 +102,7 @@ class Rate:
         value = _literal(text)
         if isinstance(value, str):
             raise InvalidThrottle(
-                f"{_shown(text)} is no rate: try 1200, '100/s', '100/min' or 'infinity'"
+                f"{shown(text, 60)} is no rate: try 1200, '100/s', '100/min' or 'infinity'"
             )
         return cls.of(value)
 
@@ -138,7 +139,7 @@ def _spell(number: float) -> str:
 
 def _number(value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise InvalidThrottle(f"{_shown(value)} is not {what}")
+        raise InvalidThrottle(f"{shown(value, 60)} is not {what}")
     try:
         return float(value)
     except OverflowError:
@@ -150,14 +151,6 @@ def _literal(text: str) -> object:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - repr may be anybody's
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= 60 else text[:60] + "..."
 
 
 Rate.UNLIMITED = Rate(math.inf)

@@ -1,13 +1,16 @@
 """What a run came to."""
 
+import math
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from crowsg.metrics.failures import FailureGroup
 from crowsg.rate import Rate
+from crowsg.text import shown
 from crowsg.users.counts import UserCounts
 
 SCHEMA = 1
@@ -22,13 +25,13 @@ class Summary:
         scenario: Name of the scenario.
         settings: Its settings, secrets masked.
         started_at: Wall clock at the start, seconds since the epoch.
-        duration_s: From the call of ``setup`` to the return of ``teardown``, in seconds.
+        duration_s: From loading the scenario to the return of ``teardown``, in seconds.
         exit_code: As in the README; 0 when it ended as asked.
         exit_reason: Why it ended.
         users: What became of the users.
         counters: What the scenario counted.
-        errors: The failures, grouped, the most frequent first.
-        trouble: What ``terminate`` or ``teardown`` raised.
+        errors: The failures, grouped, the most frequent first; those of ``terminate`` and
+            ``teardown`` too.
     """
 
     run_id: str
@@ -40,8 +43,7 @@ class Summary:
     exit_reason: str
     users: UserCounts
     counters: Mapping[str, int | float]
-    errors: list[dict[str, Any]]
-    trouble: tuple[str, ...]
+    errors: tuple[FailureGroup, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as plain values, in the shape of ``summary.json``."""
@@ -58,8 +60,8 @@ class Summary:
             "exit_code": self.exit_code,
             "exit_reason": self.exit_reason,
             "users": self.users.as_dict(),
-            "counters": dict(self.counters),
-            "errors": self.errors,
+            "counters": _plain(dict(self.counters)),
+            "errors": [asdict(group) for group in self.errors],
         }
 
 
@@ -74,4 +76,6 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
-    return value if isinstance(value, bool | int | float | str | None) else repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no word for it
+    return value if isinstance(value, bool | int | float | str | None) else shown(value)

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 import crowsg
-from crowsg.context import node_context
-from crowsg.errors import InvalidStatus
+from crowsg.errors import InvalidCount, InvalidStatus
 from tests.support.nodes import Bench, ignore_the_stop, make_scenario
 
 
@@ -114,12 +113,14 @@ def test_removal_takes_waiting_users_when_running_ones_do_not_suffice(bench: Ben
 def test_a_number_of_users_that_is_none_is_refused(bench: Bench, verb: str, count: Any) -> None:
     bench.do(make_scenario(), 1)
 
-    with pytest.raises(ValueError, match="whole number"):
+    with pytest.raises(InvalidCount, match="whole number"):
         getattr(bench.node.local, verb)(count)
+
+    assert bench.node.local.status().users.asked == 1
 
 
 def test_a_bad_number_of_users_starts_nothing(bench: Bench) -> None:
-    with pytest.raises(ValueError, match="whole number"):
+    with pytest.raises(InvalidCount, match="whole number"):
         bench.node.local.do(make_scenario(), -1)
 
     assert bench.state() == "idle"
@@ -135,16 +136,16 @@ def test_a_second_do_while_running_is_refused(bench: Bench) -> None:
 
 
 def test_the_facade_drives_the_current_node(bench: Bench) -> None:
-    with node_context(bench.node):
-        crowsg.do(make_scenario(), 1, {"user_rate": "inf"})
-        bench.clock.advance(0)
-        crowsg.add(2)
-        bench.clock.advance(0)
-        removed = crowsg.remove(1)
-        crowsg.update_settings({"stop_timeout": 1.0})
-        crowsg.stop()
-        bench.clock.advance(0)
-        state = crowsg.status().state
-        crowsg.reset()
+    crowsg.do(make_scenario(), 1, {"user_rate": "inf"})
+    crowsg.add(2)
+    crowsg.update_settings({"stop_timeout": 1.0})
+    bench.clock.advance(0)
+    removed = crowsg.remove(1)
+    running = crowsg.status()
+    crowsg.stop()
+    bench.clock.advance(0)
+    finished = crowsg.status()
+    crowsg.reset()
 
-    assert (removed, state, bench.state()) == (1, "finished", "idle")
+    assert (removed, running.users.running, running.settings["stop_timeout"]) == (1, 3, 1.0)
+    assert (finished.state, finished.users.removed, bench.state()) == ("finished", 3, "idle")

@@ -26,7 +26,9 @@ class Execution:
     def __init__(self, bench: Bench, scenario: Any, **options: Any) -> None:
         self.samples: list[tuple[float, Status]] = []
         settings = {**UNLIMITED, **options.pop("settings", {})}
-        asked = RunOptions("run-1", scenario, 1, options.pop("users", 1), settings, **options)
+        asked = RunOptions(
+            scenario, 1, options.pop("users", 1), settings, run_id="run-1", **options
+        )
         self.run: OneRun = bench.node.one_run(asked, lambda *sample: self.samples.append(sample))
         self._greenlet = gevent.spawn(self._execute)
         self._failure: BaseException | None = None
@@ -113,6 +115,16 @@ def test_a_second_interrupt_leaves_no_grace(bench: Bench) -> None:
     assert bench.count("killed") == 3
 
 
+def test_an_interrupt_of_a_run_that_is_ending_already_leaves_the_grace(bench: Bench) -> None:
+    execution = Execution(bench, make_scenario(ignore_the_stop), users=3, duration_s=1)
+    bench.clock.advance(1)
+
+    execution.run.interrupt()
+    bench.clock.advance(1)
+
+    assert bench.count("killed") == 0
+
+
 @pytest.mark.parametrize("callback", ["setup", "init"])
 def test_an_interrupt_ends_a_start_that_hangs(bench: Bench, callback: str) -> None:
     torn_down: list[bool] = []
@@ -157,7 +169,8 @@ def test_a_failing_end_is_said(bench: Bench, callback: str) -> None:
 
     summary = execution.summary()
     assert (summary.exit_code, summary.users.finished) == (3, 1)
-    assert summary.trouble[0].startswith(f"{callback} failed: RuntimeError: boom")
+    assert summary.exit_reason.startswith(f"{callback} failed: RuntimeError: boom")
+    assert [(group.kind, group.count) for group in summary.errors] == [("RuntimeError", 1)]
 
 
 def test_a_run_that_cannot_start_raises(bench: Bench) -> None:

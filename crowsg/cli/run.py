@@ -1,13 +1,12 @@
 """``crowsg run``: a whole run from the command line."""
 
+import json
 import os
 import signal
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 import gevent
@@ -15,11 +14,10 @@ import gevent
 from crowsg.cli.types import Duration, IdRange, RateType
 from crowsg.config.settings import Text
 from crowsg.config.sources import from_assignments
-from crowsg.controller.machine import STOP_TIMEOUT, USER_RATE
 from crowsg.errors import EXIT_ABORTED
 from crowsg.health.limits import file_warning
 from crowsg.node import Node
-from crowsg.one_run import DAY_S, OneRun, RunOptions
+from crowsg.one_run import DAY_S, OneRun, RunOptions, with_own_settings
 from crowsg.rate import Rate
 from crowsg.report.progress import Progress
 from crowsg.report.table import print_summary
@@ -69,12 +67,12 @@ def run(  # noqa: PLR0913 - an argument is an option
     if users is not None and ids is not None:
         raise click.UsageError("give --users or --ids, not both")
     first_id, last_id = ids or (1, users or 1)
+    given = {name: Text(text) for name, text in from_assignments(assignments).items()}
     asked = RunOptions(
-        str(uuid.uuid4()),
         scenario,
         first_id,
         last_id,
-        _settings(assignments, user_rate, stop_timeout),
+        with_own_settings(given, user_rate, stop_timeout),
         duration,
         max_duration,
     )
@@ -85,19 +83,11 @@ def run(  # noqa: PLR0913 - an argument is an option
         one_run = node.one_run(asked, progress)
         with _ended_by_signals(one_run):
             summary = one_run.execute()
-    print_summary(summary, as_json)
+    if as_json:
+        click.echo(json.dumps(summary.as_dict(), indent=2, allow_nan=False))
+    else:
+        print_summary(summary)
     return summary.exit_code
-
-
-def _settings(
-    assignments: tuple[str, ...], user_rate: Rate | None, stop_timeout: float | None
-) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        name: Text(text) for name, text in from_assignments(assignments).items()
-    }
-    own = {USER_RATE: user_rate, STOP_TIMEOUT: stop_timeout}
-    settings.update((name, value) for name, value in own.items() if value is not None)
-    return settings
 
 
 @contextmanager

@@ -23,8 +23,8 @@ from crowsg.source import (
     declarations,
     read,
 )
+from crowsg.text import MASK
 
-_MASK = "***"
 _CUT = 60
 # Piped text is for other programs: one line stays one line.
 _UNLIMITED_WIDTH = 100_000
@@ -172,7 +172,7 @@ def _default(variable: DeclaredVariable) -> str:
     if not variable.has_default:
         return "(required)"
     if variable.secret:
-        return _MASK
+        return MASK
     default = variable.default
     return str(default) if isinstance(default, Expression) else repr(default)
 

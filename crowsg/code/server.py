@@ -8,6 +8,7 @@ from typing import Any
 
 from crowsg.errors import CodePathError, InvalidScenario, NoSuchScenario
 from crowsg.source import Expression, Source, closure, declarations, read
+from crowsg.text import MASK
 
 DEFAULT_FOLDER = Path("scenarios")
 """Searched after all others, where the working folder has it."""
@@ -82,7 +83,7 @@ class CodeServer:
         sources = closure(source, [source.path.parent, *self.folders])
         variables = (declaration.variable for declaration in declarations(sources))
         return {
-            variable.name: "***" if variable.secret else _plain(variable.default)
+            variable.name: MASK if variable.secret else _plain(variable.default)
             for variable in variables
             if variable.has_default
         }

@@ -3,10 +3,10 @@
 A scenario, and every module it imports, lists what can be set in ``required_variables``; the
 scenario alone may replace declarations in ``override_variables``. A value comes from, first found:
 what ``setup`` returned, the settings given, the environment (``CROWSG_<NAME>``), the TOML file,
-the declared default. Text is read as a Python literal, as plain text where it is none, and always
-as text where the default is text. Everything is verified before the first user starts, and all
-that is wrong is reported at once. While the run lasts ``crowsg.update_settings`` changes what was
-declared with ``update``.
+the declared default. Text from a command line or the environment is read as a Python
+literal, as plain text where it is none, and always as text where the default is text. Everything is
+verified before the first user starts, and all that is wrong is reported at once. While the run
+lasts ``crowsg.update_settings`` changes what was declared with ``update``.
 """
 
 from typing import Any

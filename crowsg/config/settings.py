@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeGuard
 
 from crowsg.config.sources import Parser, from_environment, parse_value
-from crowsg.config.variable import Declared, Resolve, Update, judge, shortened
+from crowsg.config.variable import Declared, Resolve, judge
 from crowsg.config.verification import Verdict, verify
 from crowsg.errors import (
     DuplicateVariable,
@@ -16,6 +17,7 @@ from crowsg.errors import (
     UnknownSetting,
 )
 from crowsg.telemetry.bus import Bus
+from crowsg.text import MASK, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class Settings:
     def current(self) -> dict[str, Any]:
         """Return every value by name, secrets masked."""
         return {
-            name: "***" if self._variables[name].secret and value is not None else value
+            name: MASK if self._variables[name].secret and value is not None else value
             for name, value in self._values.items()
         }
 
@@ -182,9 +184,9 @@ class Settings:
         new = self._verified(variables, changed)
         self._values = {**self._values, **new}
         return [
-            (name, _call(variable.update, name, new[name]))
+            (name, partial(update, name, new[name]))
             for name, variable in variables.items()
-            if callable(variable.update)
+            if callable(update := variable.update)
         ]
 
     def _refuse_unknown(self, names: Iterable[str]) -> None:
@@ -195,7 +197,7 @@ class Settings:
     def _refuse_read_only(self, changes: Iterable[str]) -> None:
         fixed = [self._variables[name] for name in changes if not self._variables[name].update]
         if fixed:
-            raise ReadOnlySetting((known.name, known.module) for known in fixed)
+            raise ReadOnlySetting([(known.name, known.module) for known in fixed])
 
     def _gather(self, variables: Mapping[str, Declared], values: Values) -> dict[str, Any]:
         texts = from_environment(variables.values(), values.environment)
@@ -218,7 +220,7 @@ class Settings:
     ) -> dict[str, Any]:
         verdicts = {name: self._judge(variables[name], value) for name, value in values.items()}
         rejected = [
-            (name, variables[name].shown(_plain(values[name])), verdict.why)
+            (name, variables[name].present(_plain(values[name])), verdict.why)
             for name, verdict in verdicts.items()
             if verdict.why
         ]
@@ -237,7 +239,7 @@ class Settings:
             verdict = replace(verdict, why="refused; the reason is secret too")
         if event:
             # The allowed values, or the arguments of a partial function, may be secret too.
-            method = variable.shown(variable.verify)
+            method = variable.present(variable.verify)
             self._report(event, variable.name, verdict.why, method=method)
         return verdict
 
@@ -255,7 +257,7 @@ class _Unreadable:
 
 
 def _spelled(names: Iterable[object]) -> list[str]:
-    return [name if _is_presentable(name) else shortened(name, 60) for name in names]
+    return [name if _is_presentable(name) else shown(name, 60) for name in names]
 
 
 def _is_presentable(name: object) -> TypeGuard[str]:
@@ -272,7 +274,3 @@ def _same(value: Any, stored: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     return value.text if isinstance(value, _Unreadable) else value
-
-
-def _call(function: Update | bool, name: str, value: Any) -> Callable[[], object]:
-    return lambda: function(name, value)  # type: ignore[operator]

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crowsg.config.variable import Declared, shortened
+from crowsg.config.variable import Declared
 from crowsg.errors import InvalidSource
+from crowsg.text import shown
 
 PREFIX = "CROWSG_"
 PARSER_VARIABLE = "CROWSG_CONFIG_PARSER"
@@ -89,7 +90,7 @@ def from_assignments(assignments: Iterable[str]) -> dict[str, str]:
         name, equals, text = assignment.partition("=")
         name = name.strip()
         if not equals or not name:
-            problems.append(f"{shortened(assignment, 60)} is not NAME=VALUE")
+            problems.append(f"{shown(assignment, 60)} is not NAME=VALUE")
         elif name in values:
             problems.append(f"{name} is set twice")
         values[name] = text

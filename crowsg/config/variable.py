@@ -2,10 +2,12 @@
 
 import inspect
 import keyword
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Literal
+
+from crowsg.text import MASK, shown
 
 Verification = Callable[[Any], object]
 Update = Callable[[str, Any], object]
@@ -75,51 +77,32 @@ class Declared:
     update: Update | bool
     secret: bool
 
-    def shown(self, value: object) -> str:
+    def present(self, value: object) -> str:
         """Return ``value`` for people: secrets masked, long ones cut."""
         if self.secret:
-            return "***"
-        return shortened(value)
-
-
-def shortened(value: object, limit: int = 200) -> str:
-    """Return ``repr(value)``, cut at ``limit`` characters, even where repr itself raises."""
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - repr may be anybody's
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= limit else text[:limit] + "..."
+            return MASK
+        return shown(value)
 
 
 Resolve = Callable[[str], object]
 
 
-def resolve_in(namespace: Mapping[str, object]) -> Resolve:
-    """Return the function that finds a name of a module, None for one it lacks."""
-    return namespace.get
-
-
-def judge(
-    variable: object, module: str, resolve: Resolve, reserved: frozenset[str] = RESERVED_NAMES
-) -> tuple[Declared | None, list[str]]:
+def judge(variable: object, module: str, resolve: Resolve) -> tuple[Declared | None, list[str]]:
     """Turn a declaration into a ``Declared``, or say everything that is wrong with it.
 
     Args:
         variable: What stands in ``required_variables``.
         module: Name of the declaring module, for the text.
         resolve: Finds the functions that are named instead of given.
-        reserved: Names that may not be declared.
     """
     if not isinstance(variable, Variable):
-        return None, [f"{module}: {shortened(variable, 60)} is no Variable"]
-    problems = [*_name_problems(variable, reserved), *_text_problems(variable)]
+        return None, [f"{module}: {shown(variable, 60)} is no Variable"]
+    problems = [*_name_problems(variable), *_text_problems(variable)]
     verify, verify_problem = _verification(variable.verify, resolve)
     update, update_problem = _update(variable.update, resolve)
     problems += [problem for problem in (verify_problem, update_problem) if problem]
     if problems:
-        return None, [
-            f"{module}: variable {shortened(variable.name, 60)}: {text}" for text in problems
-        ]
+        return None, [f"{module}: variable {shown(variable.name, 60)}: {text}" for text in problems]
     declared = Declared(
         variable.name,
         variable.description,
@@ -132,13 +115,13 @@ def judge(
     return declared, []
 
 
-def _name_problems(variable: Variable, reserved: frozenset[str]) -> list[str]:
+def _name_problems(variable: Variable) -> list[str]:
     name: object = variable.name
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         return ["the name is no identifier"]
     if not name.isascii() or name != name.lower():
         return ["the name must be in lower-case ASCII: CROWSG_<NAME> spells it in upper case"]
-    return ["crowsg uses this name itself"] if name in reserved else []
+    return ["crowsg uses this name itself"] if name in RESERVED_NAMES else []
 
 
 def _text_problems(variable: Variable) -> list[str]:
@@ -162,7 +145,7 @@ def _verification(
     if callable(verify):
         return verify, _arity_problem("verify", verify, 1)
     if not hasattr(verify, "__contains__"):
-        return None, f"verify is neither function, name nor container: {shortened(verify, 60)}"
+        return None, f"verify is neither function, name nor container: {shown(verify, 60)}"
     # Not by its length: that of a large range fits no C integer.
     if hasattr(verify, "__len__") and not verify:
         return None, "verify allows no value at all"
@@ -177,7 +160,7 @@ def _update(update: object, resolve: Resolve) -> tuple[Update | bool, str]:
         return function or False, problem
     if callable(update):
         return update, _arity_problem("update", update, 2)
-    return False, f"update is neither bool, function nor name: {shortened(update, 60)}"
+    return False, f"update is neither bool, function nor name: {shown(update, 60)}"
 
 
 def _named(

@@ -4,7 +4,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
-from crowsg.config.variable import MISSING, Declared, shortened
+from crowsg.config.variable import MISSING, Declared
+from crowsg.text import line_of, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def _by_container(allowed: Container[Any], value: Any) -> Verdict:
         good = value in allowed
     except Exception:  # noqa: BLE001 - an unhashable value, or a container of the scenario's own
         good = False
-    return Verdict(value) if good else Verdict(value, f"not one of {shortened(allowed, 120)}")
+    return Verdict(value) if good else Verdict(value, f"not one of {shown(allowed, 120)}")
 
 
 def _by_function(variable: Declared, value: Any) -> Verdict:
@@ -54,7 +55,7 @@ def _by_function(variable: Declared, value: Any) -> Verdict:
     except ValueError as error:
         return _refused(value, error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the scenario's code
-        what = f"{type(error).__name__}: {_line(error)}"
+        what = f"{type(error).__name__}: {line_of(error)}"
         return Verdict(value, f"verification raised {what}", misbehaved=True)
     return _read(value, result)
 
@@ -69,17 +70,10 @@ def _read(value: Any, result: object) -> Verdict:
             return Verdict(new_value)
         case (False, reason):
             return _refused(value, reason)
-    why = f"verification returned {shortened(result, 60)}, neither bool nor pair"
+    why = f"verification returned {shown(result, 60)}, neither bool nor pair"
     return Verdict(value, why, misbehaved=True)
 
 
 def _refused(value: Any, reason: object) -> Verdict:
     # An empty reason must not make the value a good one.
-    return Verdict(value, _line(reason) or "verification failed")
-
-
-def _line(reason: object) -> str:
-    try:
-        return " ".join(str(reason).split())[:300]
-    except Exception:  # noqa: BLE001 - str may be anybody's
-        return "<unprintable>"
+    return Verdict(value, line_of(reason).strip() or "verification failed")

@@ -43,7 +43,7 @@ def add_users(first_id: int, last_id: int) -> None:
 
     Raises:
         InvalidStatus: No scenario is running.
-        InvalidRange: Ids that are not ascending or were given away.
+        InvalidRange: Ids that are no whole numbers, not ascending, or were given away.
 
     Blocks: never.
     Emits: ``controller, users``; later the span ``scenario, start`` for each user.
@@ -64,6 +64,7 @@ def remove_users(count: int, force: bool = False) -> int:
 
     Raises:
         InvalidStatus: No scenario is running.
+        InvalidCount: ``count`` is no whole number >= 0.
 
     Blocks: never; the users end later.
     Emits: ``controller, users``.

@@ -2,7 +2,7 @@ r"""The status machine of one node: a scenario is started, fed with users, stopp
 
 ::
 
-    idle -> running -> terminating -> finished -> running ...
+    idle -> running -> terminating -> finished -> running ...       reset: any -> idle
       \-> error (start failed, users could not be killed) -> running ...
       \-> disabled (this node is a master and carries no users)
 """
@@ -20,6 +20,7 @@ from crowsg.config.variable import Declared
 from crowsg.controller.status import State, Status
 from crowsg.errors import (
     CrowsgError,
+    InvalidCount,
     InvalidRange,
     InvalidStatus,
     InvalidThrottle,
@@ -28,7 +29,7 @@ from crowsg.errors import (
 from crowsg.metrics.failures import describe
 from crowsg.metrics.recorder import Recorder
 from crowsg.rate import Rate
-from crowsg.scenario.callbacks import Callbacks
+from crowsg.scenario.callbacks import CallbackName, Callbacks
 from crowsg.scenario.loading import Scenario
 from crowsg.telemetry.bus import Bus
 from crowsg.throttle.service import Throttles
@@ -81,7 +82,9 @@ class Controller:
         self._user_state: Any = None
         self._highest_id = 0
         self.trouble: list[ScenarioFailed] = []
+        # Set while no run is going on or ending.
         self.over = Event()
+        self.over.set()
 
     def start_scenario(
         self, scenario: ScenarioReference, settings: Mapping[str, Any] | None = None
@@ -98,7 +101,8 @@ class Controller:
     def add_users(self, first_id: int, last_id: int) -> None:
         """Queue users for their start; see ``crowsg.controller``."""
         self._require("add_users", "running")
-        if not self._highest_id < first_id <= last_id:
+        are_whole = type(first_id) is int and type(last_id) is int
+        if not (are_whole and self._highest_id < first_id <= last_id):
             raise InvalidRange(first_id, last_id, self._highest_id)
         self._highest_id = last_id
         self._crowd.add(first_id, last_id)
@@ -107,6 +111,7 @@ class Controller:
     def remove_users(self, count: int, force: bool = False) -> int:
         """End users; see ``crowsg.controller``."""
         self._require("remove_users", "running")
+        check_count(count, least=0)
         chosen = self._crowd.remove(count, force)
         self._emit_users("remove", chosen)
         return chosen
@@ -144,10 +149,13 @@ class Controller:
         """Forget the last run: a run that goes on is stopped first.
 
         Raises:
-            InvalidStatus: Users could not be killed.
+            InvalidStatus: A scenario is being started, a callback asks, or users could not be
+                killed.
 
-        Blocks: until its users have ended and ``terminate`` has returned.
+        Blocks: until its users have ended and ``teardown`` has returned.
         """
+        if self._starting or self._callbacks.are_calling:
+            raise InvalidStatus("starting or ending a scenario", "reset")
         if self._state == "running":
             self.stop_scenario()
         if self._state == "terminating":
@@ -155,6 +163,16 @@ class Controller:
         self._require_nobody_is_stuck("reset")
         self._state, self._reason, self._scenario, self._highest_id = "idle", "", None, 0
         self._crowd.open("")
+
+    @property
+    def state(self) -> State:
+        """What the node is doing, in a word."""
+        return self._state
+
+    @property
+    def highest_user_id(self) -> int:
+        """The highest id given away in the current or last run, 0 for none."""
+        return self._highest_id
 
     def status(self) -> Status:
         """Return what the node is doing."""
@@ -201,45 +219,41 @@ class Controller:
                 USER_RATE,
                 "users started per minute, over the whole cluster",
                 "crowsg",
-                1200,
-                _start_rate,
-                lambda _, rate: self._throttles.change_rate(USER_RATE, rate),
-                False,
+                default=1200,
+                verify=_start_rate,
+                update=lambda _, rate: self._throttles.change_rate(USER_RATE, rate),
+                secret=False,
             ),
             Declared(
                 STOP_TIMEOUT,
                 "seconds between asking a user to stop and killing it",
                 "crowsg",
-                2.0,
-                _grace,
-                True,
-                False,
+                default=2.0,
+                verify=_grace,
+                update=True,
+                secret=False,
             ),
         ]
 
     def _initialise(self, scenario: Scenario) -> Any:
         """Run ``setup`` and ``init``; what was begun is ended when either fails."""
-        metadata = {"scenario": scenario.name}
-        self._set_up(scenario, metadata)
+        returned = self._callbacks.call(scenario, "setup")
         try:
+            self._merge(returned)
             self._throttles.start(USER_RATE, self._settings.get(USER_RATE))
-            return self._callbacks.call("init", scenario.init, metadata)
+            return self._callbacks.call(scenario, "init")
         except BaseException:
-            if USER_RATE in self._throttles.names():
-                self._throttles.stop(USER_RATE)
-            self._call_last("teardown", scenario.teardown, metadata)
+            self._throttles.stop_all()
+            self._call_last(scenario, "teardown")
             raise
 
-    def _set_up(self, scenario: Scenario, metadata: Mapping[str, Any]) -> None:
-        returned = self._callbacks.call("setup", scenario.setup, metadata)
-        if returned is None:
-            return
+    def _merge(self, returned: Any) -> None:
+        """Put what ``setup`` returned above all other settings."""
         try:
-            if not isinstance(returned, Mapping):
+            if not isinstance(returned, Mapping | None):
                 raise TypeError(f"it returned {type(returned).__name__}, neither dict nor None")
-            self._settings.merge(returned)
+            self._settings.merge(returned or {})
         except (TypeError, CrowsgError) as error:
-            self._call_last("teardown", scenario.teardown, metadata)
             raise ScenarioFailed("setup", str(error)) from error
 
     def _terminate_when_empty(self) -> None:
@@ -247,13 +261,11 @@ class Controller:
         self._terminate()
 
     def _terminate(self) -> None:
-        scenario = self._scenario
+        scenario, state = self._scenario, self._user_state
         assert scenario is not None
-        self._throttles.stop(USER_RATE)
-        metadata = {"scenario": scenario.name}
-        state = self._user_state
-        self._call_last("terminate", scenario.terminate, {**metadata, "state": state}, state)
-        self._call_last("teardown", scenario.teardown, metadata)
+        self._throttles.stop_all()
+        self._call_last(scenario, "terminate", state, state=state)
+        self._call_last(scenario, "teardown")
         self._user_state = None
         self._crowd.close()
         if self._crowd.unkillable.is_set():
@@ -262,11 +274,15 @@ class Controller:
             self._state = "finished"
         self.over.set()
 
-    def _call_last(self, name: str, callback: Any, metadata: Mapping[str, Any], *args: Any) -> None:
+    def _call_last(
+        self, scenario: Scenario, name: CallbackName, *args: Any, **metadata: Any
+    ) -> None:
+        """Call a callback whose failure no longer changes what happens, only what is said."""
         try:
-            self._callbacks.call(name, callback, metadata, *args)
+            self._callbacks.call(scenario, name, *args, **metadata)
         except ScenarioFailed as error:
             self.trouble.append(error)
+            self._recorder.failures.record(error.__cause__ or error)
 
     def _call_update(self, name: str, call: Callable[[], object]) -> None:
         try:
@@ -285,6 +301,16 @@ class Controller:
             {"count": count},
             {"scenario": scenario, "type": kind},
         )
+
+
+def check_count(count: object, least: int) -> None:
+    """Refuse what is no number of users.
+
+    Raises:
+        InvalidCount: It is no whole number, or below ``least``.
+    """
+    if type(count) is not int or count < least:
+        raise InvalidCount(count, least)
 
 
 def _start_rate(value: Any) -> tuple[bool, Any]:

@@ -16,6 +16,9 @@ def count(name: str, n: float = 1) -> None:
         name: Name of the counter.
         n: How much to add.
 
+    Raises:
+        TypeError: ``name`` is no text, or ``n`` no number.
+
     Blocks: never.
     Source: amoc_metrics:update_counter/1,2 of amoc-arsenal.
     """

@@ -3,14 +3,13 @@
 import re
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from crowsg.clock import SECOND, Clock
+from crowsg.text import line_of
 
 OTHER = "__other__"
 MAX_GROUPS = 200
-MAX_TEXT = 512
 
 # What varies from one failure to the next: quoted text, addresses, long hex words, numbers.
 _VARYING = re.compile(
@@ -63,7 +62,7 @@ class FailureLog:
 
     def record(self, error: BaseException) -> None:
         """Count a failure. Never raises, whatever the exception is made of."""
-        kind, text = _kind(error), safe_text(error)
+        kind, text = line_of(type(error).__name__), line_of(error)
         now_s = (self._clock.now_ns() - self._began_ns) / SECOND
         key = (kind, _VARYING.sub("*", text))
         group = self._groups.get(key)
@@ -78,40 +77,18 @@ class FailureLog:
         self._groups[key] = group
         self._on_first(group, error)
 
-    def groups(self) -> list[FailureGroup]:
+    def groups(self) -> tuple[FailureGroup, ...]:
         """Return the groups, the most frequent first."""
-        return sorted(self._groups.values(), key=lambda group: -group.count)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the groups as plain dictionaries, for files."""
-        return [asdict(group) for group in self.groups()]
-
-
-def safe_text(error: BaseException) -> str:
-    """Return the text of any exception: one that cannot be printed, or endless, too."""
-    try:
-        text = str(error)
-    except BaseException:  # noqa: BLE001 - str is the exception's own code
-        text = "<unprintable>"
-    return _printable(text[:MAX_TEXT])
+        return tuple(sorted(self._groups.values(), key=lambda group: -group.count))
 
 
 def describe(error: BaseException) -> str:
     """Return kind, text and origin of an exception in one line."""
-    kind, text = _kind(error), safe_text(error)
+    kind, text = line_of(type(error).__name__), line_of(error)
     line = f"{kind}: {text}" if text else kind
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return line
     frame = frames[-1]
     place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}"
-    return _printable(f"{line} ({place[:MAX_TEXT]})")
-
-
-def _kind(error: BaseException) -> str:
-    return _printable(type(error).__name__[:MAX_TEXT])
-
-
-def _printable(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()
-    return "".join(char if char.isprintable() else " " for char in text)
+    return f"{line} ({line_of(place)})"

@@ -4,7 +4,6 @@ from typing import TextIO
 
 from crowsg.controller.status import Status
 
-_FIELDS = ("waiting", "running", "finished", "failed", "removed", "killed", "cancelled", "stuck")
 _ALWAYS = frozenset({"running", "finished", "failed"})
 
 
@@ -27,6 +26,7 @@ class Progress:
 def line(elapsed_s: float, status: Status) -> str:
     """Return the line for this moment."""
     counts = status.users.as_dict()
-    shown = [f"{counts[name]} {name}" for name in _FIELDS if counts[name] or name in _ALWAYS]
+    del counts["asked"]
+    shown = [f"{number} {name}" for name, number in counts.items() if number or name in _ALWAYS]
     seconds = round(elapsed_s)
     return f"{seconds // 60:3d}:{seconds % 60:02d}  {', '.join(shown)}"

@@ -1,8 +1,5 @@
 """The summary of a run for people, or for programs."""
 
-import json
-
-import click
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -14,11 +11,8 @@ _MAX_ERRORS = 10
 _MAX_SAMPLE = 200
 
 
-def print_summary(summary: Summary, as_json: bool) -> None:
+def print_summary(summary: Summary) -> None:
     """Write the summary to stdout."""
-    if as_json:
-        click.echo(json.dumps(summary.as_dict(), indent=2))
-        return
     console = Console(highlight=False)
     console.print(
         f"\n[bold]{escape(summary.scenario)}[/bold]  {escape(summary.exit_reason)} after "
@@ -29,8 +23,6 @@ def print_summary(summary: Summary, as_json: bool) -> None:
         console.print(_counters(summary))
     if summary.errors:
         console.print(_errors(summary))
-    for trouble in summary.trouble:
-        console.print(f"[red]{escape(trouble)}[/red]")
 
 
 def _users(summary: Summary) -> Table:
@@ -53,10 +45,10 @@ def _errors(summary: Summary) -> Table:
     table.add_column("error")
     table.add_column("count", justify="right")
     for group in summary.errors[:_MAX_ERRORS]:
-        table.add_row(escape(_short(group["sample"])), str(group["count"]))
+        table.add_row(escape(_short(group.sample)), str(group.count))
     hidden = summary.errors[_MAX_ERRORS:]
     if hidden:
-        count = sum(group["count"] for group in hidden)
+        count = sum(group.count for group in hidden)
         table.add_row(f"... and {len(hidden)} more kinds", str(count))
     return table
 

@@ -4,15 +4,18 @@
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
+
+from greenlet import getcurrent
 
 from crowsg.errors import ScenarioFailed
 from crowsg.metrics.failures import describe
-from crowsg.scenario.loading import Callback
-from crowsg.telemetry.bus import Bus, Metadata
-from crowsg.telemetry.span import SpanEvents
+from crowsg.scenario.loading import Callback, Scenario
+from crowsg.telemetry.bus import Bus
+from crowsg.telemetry.span import Span, SpanEvents
 
 Spawn = Callable[..., Any]
+CallbackName = Literal["setup", "init", "terminate", "teardown"]
 
 
 class Callbacks:
@@ -26,9 +29,21 @@ class Callbacks:
     def __init__(self, telemetry: Bus, spawn: Spawn) -> None:
         self._telemetry = telemetry
         self._spawn = spawn
+        self._greenlet: Any = None
 
-    def call(self, name: str, callback: Callback | None, metadata: Metadata, *args: Any) -> Any:
-        """Call ``callback(*args)`` and return its result; None for a missing callback.
+    @property
+    def are_calling(self) -> bool:
+        """Whether whoever asks is a callback that runs right now."""
+        return self._greenlet is not None and getcurrent() is self._greenlet
+
+    def call(self, scenario: Scenario, name: CallbackName, *args: Any, **metadata: Any) -> Any:
+        """Call a callback and return its result; None for one the scenario does not have.
+
+        Args:
+            scenario: The scenario.
+            name: Which of its callbacks.
+            args: What to call it with.
+            metadata: What its span carries besides the scenario's name.
 
         Raises:
             ScenarioFailed: It raised, whatever it raised.
@@ -36,13 +51,16 @@ class Callbacks:
         Blocks: until it returns. A caller that is killed meanwhile takes the callback with it.
         Emits: the span ``scenario, <name>``.
         """
+        callback = getattr(scenario, name)
         if callback is None:
             return None
         events = SpanEvents(self._telemetry, ("crowsg", "scenario", name))
-        greenlet = self._spawn(_in_span, events, callback, metadata, args)
+        span = events.open({"scenario": scenario.name, **metadata})
+        self._greenlet = greenlet = self._spawn(_in_span, span, callback, args)
         try:
             outcome = greenlet.get()
         finally:
+            self._greenlet = None
             greenlet.kill(block=False)
         # Killed before its first step, a greenlet's result is the GreenletExit itself.
         returned, error = outcome if isinstance(outcome, tuple) else (None, outcome)
@@ -52,10 +70,10 @@ class Callbacks:
 
 
 def _in_span(
-    events: SpanEvents, callback: Callback, metadata: Metadata, args: tuple[Any, ...]
+    span: Span, callback: Callback, args: tuple[Any, ...]
 ) -> tuple[Any, BaseException | None]:
     try:
-        with events.open(metadata) as span:
+        with span:
             span.metadata["return"] = returned = callback(*args)
     except BaseException as error:  # noqa: BLE001 - sys.exit here must not end the node
         return None, error

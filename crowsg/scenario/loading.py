@@ -13,8 +13,8 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from crowsg.config.settings import Declarations
-from crowsg.config.variable import resolve_in, takes
-from crowsg.errors import CodePathError, CrowsgError, InvalidScenario
+from crowsg.config.variable import takes
+from crowsg.errors import CrowsgError, InvalidScenario, NameTaken
 from crowsg.metrics.failures import describe
 from crowsg.scenario import dependencies
 from crowsg.source import closure, is_installed, locate, read
@@ -58,7 +58,7 @@ def load(path: Path, folders: Sequence[Path]) -> Scenario:
     Raises:
         InvalidScenario: It cannot be parsed or imported, or callbacks are missing or wrong.
         UnmetDependencies: Packages it asks for are missing.
-        CodePathError: Its name belongs to another module.
+        NameTaken: Its name belongs to another module.
     """
     path = path.resolve()
     source = read(path)
@@ -150,7 +150,7 @@ def _declarations(module: ModuleType, overrides: bool = False) -> Declarations:
         module.__name__,
         _listed(module, "required_variables"),
         _listed(module, "override_variables") if overrides else (),
-        resolve_in(vars(module)),
+        vars(module).get,
     )
 
 
@@ -195,7 +195,7 @@ def _import(name: str, path: Path) -> ModuleType:
 def _refuse_taken(name: str, path: Path) -> None:
     owner = _owner(name, path)
     if owner:
-        raise CodePathError(f"the name {name!r} of {path} is taken by {owner}; rename the file")
+        raise NameTaken(f"the name {name!r} of {path} is taken by {owner}; rename the file")
 
 
 def _owner(name: str, path: Path) -> str:

@@ -1,9 +1,10 @@
-"""Events that carry a ``log_level``, written to the standard library's logging."""
+"""The events that report trouble on a node, written to the standard library's logging."""
 
 import logging
 from typing import Any
 
 from crowsg.telemetry.bus import HANDLER_FAILURE, Bus, EventName, Measurements, Metadata
+from crowsg.text import shown
 
 HANDLER_ID = "crowsg-log"
 LOGGED_EVENTS: tuple[EventName, ...] = (
@@ -30,13 +31,6 @@ def _write(event: EventName, _: Measurements, metadata: Metadata, logger: Any) -
     if level is None or not logger.isEnabledFor(level):
         return
     details = " ".join(
-        f"{key}={_shown(value)}" for key, value in metadata.items() if key not in _SKIPPED
+        f"{key}={shown(value, MAX_VALUE)}" for key, value in metadata.items() if key not in _SKIPPED
     )
     logger.log(level, "%s: %s %s", ".".join(event), metadata.get("msg", ""), details)
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)[:MAX_VALUE]
-    except Exception:  # noqa: BLE001 - repr may be anybody's, and a handler that raises is detached
-        return f"<{type(value).__name__}>"

@@ -72,19 +72,17 @@ class Gate:
     def change_rate(self, rate: Rate) -> None:
         """Go on at ``rate`` from now on; those who wait keep their place."""
         now_ns = self._clock.now_ns()
-        if rate.is_unlimited or rate.is_paused:
-            # The pacing is kept: its last permit still counts when a pace comes back.
-            pass
-        elif self._pacing is None:
-            self._pacing = Pacing(rate, now_ns)
-        else:
-            self._pacing = self._pacing.follow(rate, now_ns)
+        # Otherwise the pacing is kept: its last permit still counts when a pace comes back.
+        if not (rate.is_unlimited or rate.is_paused):
+            pacing = self._pacing
+            self._pacing = pacing.follow(rate, now_ns) if pacing else Pacing(rate, now_ns)
         self.rate = rate
         self._cancel_timer()
         self._release()
 
     def close(self) -> None:
-        """Stop letting anybody through; the timer is given back."""
+        """Let nobody through any more; the timer is given back."""
+        self.rate = Rate.PAUSED
         self._cancel_timer()
 
     def _take(self, now_ns: int) -> int | None:

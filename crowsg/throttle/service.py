@@ -114,6 +114,11 @@ class Throttles:
         self._find(name).gate.close()
         del self._throttles[name]
 
+    def stop_all(self) -> None:
+        """End every throttle, as the run ends."""
+        for name in self.names():
+            self.stop(name)
+
     def info(self, name: str) -> ThrottleInfo:
         """Return the throttle as it stands.
 

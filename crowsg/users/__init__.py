@@ -91,8 +91,9 @@ def stop(user: User | None = None, force: bool = False) -> None:
     """End a user of this node.
 
     Args:
-        user: None, or the calling user itself, leaves at once: ``UserStop`` is raised here, and
-            the outcome is ``finished``. Any other is asked to stop, its outcome is ``removed``;
+        user: None, or the calling user itself, leaves at once: ``UserStop`` is raised here, in a
+            greenlet of ``spawn`` in the user too, and the outcome is ``finished``. Any other is
+            asked to stop, its outcome is ``removed``;
             one that has ended already is left alone.
         force: Kill the other user when it lives on ``stop_timeout`` seconds later.
 

@@ -18,7 +18,7 @@ class UserCounts:
         waiting: Not started yet.
         running: Started, not ended.
         finished: Returned, or stopped themselves.
-        failed: Ended by an exception, or a greenlet they had spawned did.
+        failed: Ended by an exception, or a greenlet of ``users.spawn`` did.
         removed: Ended after they were asked to stop, however they returned.
         killed: Ended by being killed.
         cancelled: Never started.
@@ -36,11 +36,6 @@ class UserCounts:
     cancelled: int = 0
     lost: int = 0
     stuck: int = 0
-
-    @property
-    def ended(self) -> int:
-        """How many will never run again, or never did."""
-        return self.asked - self.waiting - self.running
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name, for files."""

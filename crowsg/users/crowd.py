@@ -60,9 +60,11 @@ class Crowd:
         self._collector = collector
         self._grace = grace
         self._starter = Starter(admit, self._begin, spawn, self._ramp_over)
-        self._stopper = Stopper(
-            clock, spawn, self._is_alive, self._note_stuck, self._note_unkillable
-        )
+        self.idle = Event()
+        self.idle.set()
+        # Set when users have survived their last kill.
+        self.unkillable = Event()
+        self._stopper = Stopper(clock, spawn, self._is_alive, self._note_stuck, self.unkillable.set)
         self._users: dict[int, User] = {}
         self._leaving: dict[int, User] = {}
         self._stuck: set[int] = set()
@@ -71,10 +73,6 @@ class Crowd:
         self._scenario = ""
         self._start: Start = _nothing
         self._state: Any = None
-        self.idle = Event()
-        self.idle.set()
-        # Set when users have survived their last kill.
-        self.unkillable = Event()
 
     def open(self, scenario: str, start: Start = _nothing, state: Any = None) -> None:
         """Begin a run: every count at zero, users run ``start(user_id, state)``."""
@@ -83,7 +81,7 @@ class Crowd:
         self._asked = 0
 
     def close(self) -> None:
-        """Clean up behind a run whose users have all ended."""
+        """Clean up behind a run; nobody but users that could not be killed is left of it."""
         self._start, self._state = _nothing, None
         self._collector.settle()
 
@@ -218,9 +216,6 @@ class Crowd:
 
     def _note_stuck(self, users: list[User]) -> None:
         self._stuck.update(user.id for user in users)
-
-    def _note_unkillable(self) -> None:
-        self.unkillable.set()
 
 
 def _outcome(user: User, error: BaseException | None) -> Outcome:

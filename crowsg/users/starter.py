@@ -62,8 +62,10 @@ class Starter:
         started = 0
         while self._ranges:
             self._admit()
-            self._begin(self._next())
-            started += 1
+            # Everybody may have been cancelled while this greenlet was on its way here.
+            if self._ranges:
+                self._begin(self._next())
+                started += 1
             if started % BATCH == 0:
                 gevent.sleep(0)
         self._greenlet = None

@@ -23,6 +23,8 @@ class UserStop(gevent.GreenletExit):  # type: ignore[misc]  # gevent is untyped
 class User:
     """A user of the running scenario.
 
+    A scenario has use for ``id``, ``stopping`` and ``send``; the rest is for ``crowsg.users``.
+
     Attributes:
         id: Positive, unique in the cluster, never used again.
         stopping: Whether it was asked to stop.
@@ -103,9 +105,9 @@ class User:
 
     def leave(self) -> None:
         """End as if the user's own code had raised ``UserStop``, from any of its greenlets."""
-        if getcurrent() is self._greenlet:
-            raise UserStop
-        self._interrupt(UserStop())
+        if getcurrent() is not self._greenlet:
+            self._interrupt(UserStop())
+        raise UserStop
 
     def begin(self, greenlet: Any) -> None:
         """Let ``greenlet`` be the user's own, and start it."""

@@ -14,7 +14,7 @@ NOBODY: tuple[str, ...] = ()
 # ``crowsg`` is the package's own ``__init__`` alone.
 ALLOWED = {
     "gevent.monkey": ("crowsg", "crowsg.__main__", "crowsg.testing.pytest_plugin"),
-    "click": (*CLI, "crowsg.report.table"),
+    "click": CLI,
     "rich": (*CLI, "crowsg.report.table"),
     "packaging": ("crowsg.scenario.dependencies",),
     "pytest": ("crowsg.testing.pytest_plugin",),

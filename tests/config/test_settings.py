@@ -7,7 +7,7 @@ import pytest
 
 from crowsg import config
 from crowsg.config.settings import Declarations, Settings, Text, Values, compose
-from crowsg.config.variable import Declared, Variable, judge, resolve_in
+from crowsg.config.variable import MISSING, Declared, Variable
 from crowsg.context import node_context
 from crowsg.errors import (
     DuplicateVariable,
@@ -97,13 +97,11 @@ def kit() -> Kit:
 
 
 def module(name: str, *required: object, overrides: tuple[object, ...] = ()) -> Declarations:
-    return Declarations(name, required, overrides, resolve_in({"check": lambda value: True}))
+    return Declarations(name, required, overrides, {"check": lambda value: True}.get)
 
 
 def own(name: str) -> Declared:
-    declared, _ = judge(Variable(name, "crowsg's own"), "crowsg", resolve_in({}), frozenset())
-    assert declared is not None
-    return declared
+    return Declared(name, "crowsg's own", "crowsg", MISSING, None, False, False)
 
 
 def everything_said(error: Exception, events: list[CapturedEvent]) -> str:

@@ -103,6 +103,8 @@ def test_users_can_be_added_to_a_started_scenario(bench: Bench) -> None:
         pytest.param(-5, -1, id="negative"),
         pytest.param(3, 8, id="given away in part"),
         pytest.param(5, 5, id="the highest again"),
+        pytest.param(6, 7.5, id="no whole number"),
+        pytest.param(True, 7, id="no number"),
     ],
 )
 def test_a_bad_range_of_ids_is_refused(bench: Bench, first_id: int, last_id: int) -> None:
@@ -267,6 +269,39 @@ def test_a_node_runs_again_after_stop_and_after_a_failure(bench: Bench) -> None:
     bench.do(make_scenario(), 2)
 
     assert (bench.state(), bench.count("asked"), bench.count("running")) == ("running", 2, 2)
+
+
+@pytest.mark.parametrize("callback", ["setup", "init", "terminate", "teardown"])
+def test_a_callback_cannot_reset_its_own_run(bench: Bench, callback: str) -> None:
+    refused: list[str] = []
+
+    def reset() -> None:
+        with pytest.raises(InvalidStatus) as caught:
+            crowsg.reset()
+        refused.append(caught.value.status)
+
+    bench.do(make_scenario(**{callback: reset}), 1)
+    bench.node.local.stop()
+    bench.clock.advance(0)
+
+    assert (refused, bench.state()) == (["starting or ending a scenario"], "finished")
+
+
+def test_a_disabled_node_is_idle_after_a_reset(bench: Bench) -> None:
+    bench.node.controller.disable()
+
+    bench.node.local.reset()
+
+    assert bench.state() == "idle"
+
+
+def test_a_failed_start_forgets_the_settings_of_the_run_before(bench: Bench) -> None:
+    bench.do(make_scenario(required_variables=[Variable("old", "a", default=1)]), 0)
+    bench.node.local.stop()
+    with pytest.raises(SettingsRejected):
+        bench.node.local.do(make_scenario(), 0, {"user_rate": "bad"})
+
+    assert bench.node.local.status().settings == {}
 
 
 def test_reset_forgets_the_run(bench: Bench) -> None:

@@ -9,14 +9,13 @@ import pytest
 
 from crowsg.metrics.failures import (
     MAX_GROUPS,
-    MAX_TEXT,
     OTHER,
     FailureGroup,
     FailureLog,
     describe,
-    safe_text,
 )
 from crowsg.testing import ManualClock
+from crowsg.text import MAX_LINE
 
 
 class Unprintable(Exception):
@@ -211,23 +210,8 @@ def test_a_reset_forgets_and_begins_a_new_time(kit: Kit) -> None:
     assert len(kit.told) == 2
 
 
-def test_rows_are_plain_values(kit: Kit) -> None:
-    kit.log.record(ValueError("user 1"))
-
-    assert kit.log.rows() == [
-        {
-            "kind": "ValueError",
-            "template": "user *",
-            "count": 1,
-            "first_s": 0.0,
-            "last_s": 0.0,
-            "sample": "ValueError: user 1",
-        }
-    ]
-
-
 def test_nothing_went_wrong_at_first(kit: Kit) -> None:
-    assert (kit.log.groups(), kit.log.rows()) == ([], [])
+    assert kit.log.groups() == ()
 
 
 @pytest.mark.parametrize("error", ODD_ERRORS)
@@ -245,24 +229,8 @@ def test_a_group_is_bounded_and_printable_whatever_was_raised(
     kit.log.record(error)
 
     for text in (kit.only().kind, kit.only().template, kit.only().sample):
-        assert len(text) <= 3 * MAX_TEXT
+        assert len(text) <= 3 * MAX_LINE
         assert text.isprintable()
-
-
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        pytest.param(Unprintable(), "<unprintable>", id="unprintable"),
-        pytest.param(Deadly(), "<unprintable>", id="deadly"),
-        pytest.param(ValueError("two\nlines\0"), "two lines ", id="control characters"),
-        pytest.param(ValueError("caf\udce9"), "caf?", id="lone surrogate"),
-        pytest.param(ValueError("größe 🐦"), "größe 🐦", id="beyond ASCII"),
-        pytest.param(ValueError("x" * 1000), "x" * MAX_TEXT, id="too long"),
-        pytest.param(ValueError(), "", id="none"),
-    ],
-)
-def test_the_text_of_an_exception_is_one_line_of_it(error: BaseException, text: str) -> None:
-    assert safe_text(error) == text
 
 
 def test_an_exception_that_was_never_raised_is_described_without_a_place() -> None:

@@ -1,13 +1,18 @@
 """The summary, for people and for programs."""
 
-import json
 from dataclasses import replace
 
 import pytest
 
+from crowsg.metrics.failures import FailureGroup
 from crowsg.report.table import print_summary
 from crowsg.summary import Summary
 from crowsg.users.counts import UserCounts
+
+
+def failure(sample: str, count: int = 1) -> FailureGroup:
+    return FailureGroup("ValueError", "x", count, 0.0, 0.0, sample)
+
 
 SUMMARY = Summary(
     run_id="run-1",
@@ -19,23 +24,21 @@ SUMMARY = Summary(
     exit_reason="all users are done",
     users=UserCounts(asked=3, finished=2, failed=1),
     counters={"sent": 5, "mean": 0.5},
-    errors=[{"sample": "ValueError: [red]x[/red]", "count": 1}],
-    trouble=("terminate failed: boom",),
+    errors=(failure("ValueError: [red]x[/red]"),),
 )
 
 
 def printed(summary: Summary, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    print_summary(summary, as_json=False)
+    print_summary(summary)
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_people_see_users_counters_errors_and_trouble(capsys: pytest.CaptureFixture[str]) -> None:
+def test_people_see_users_counters_and_errors(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(SUMMARY, capsys)
 
     assert "made [bold]up[/bold] all users are done after 12.3 s" in lines
     assert {"asked 3", "finished 2", "failed 1", "sent 5", "mean 0.5"} <= set(lines)
     assert "ValueError: [red]x[/red] 1" in lines
-    assert "terminate failed: boom" in lines
 
 
 def test_outcomes_nobody_had_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +47,7 @@ def test_outcomes_nobody_had_are_left_out(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_long_error_keeps_the_place_it_came_from(capsys: pytest.CaptureFixture[str]) -> None:
     sample = "ValueError: " + "x" * 500 + " (scenario.py:7 in start)"
-    long = replace(SUMMARY, errors=[{"sample": sample, "count": 1}])
+    long = replace(SUMMARY, errors=(failure(sample),))
 
     text = "".join(printed(long, capsys))
 
@@ -53,13 +56,6 @@ def test_a_long_error_keeps_the_place_it_came_from(capsys: pytest.CaptureFixture
 
 
 def test_errors_beyond_the_tenth_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
-    errors = [{"sample": f"Error{number}", "count": 2} for number in range(13)]
+    errors = tuple(failure(f"Error{number}", 2) for number in range(13))
 
     assert "... and 3 more kinds 6" in printed(replace(SUMMARY, errors=errors), capsys)
-
-
-def test_programs_get_json(capsys: pytest.CaptureFixture[str]) -> None:
-    print_summary(SUMMARY, as_json=True)
-
-    said = json.loads(capsys.readouterr().out)
-    assert (said["users"]["finished"], said["started_at"]) == (2, "1970-01-01T00:00:00.000+00:00")

@@ -7,7 +7,8 @@ import gevent
 import pytest
 
 from crowsg.errors import ScenarioFailed
-from crowsg.scenario.callbacks import Callbacks
+from crowsg.scenario.callbacks import CallbackName, Callbacks
+from crowsg.scenario.loading import Scenario
 from crowsg.telemetry.bus import Bus
 from crowsg.testing import CapturedEvent, ManualClock, capture_events
 
@@ -24,6 +25,12 @@ ERRORS = [
 ]
 
 
+def chat(**callbacks: Callable[..., Any] | None) -> Scenario:
+    """Return a scenario of these callbacks, most of the time not a whole one."""
+    names = ("init", "start", "terminate", "setup", "teardown")
+    return Scenario("chat", (), *(callbacks.get(name) for name in names))  # type: ignore[arg-type]
+
+
 class Kit:
     """Callbacks that are called on a clock moved by hand, and the greenlets they ran on."""
 
@@ -38,7 +45,7 @@ class Kit:
         return self.greenlets[-1]
 
     def call(self, callback: Callable[..., Any] | None, *args: Any) -> Any:
-        return self.callbacks.call("init", callback, {"scenario": "chat"}, *args)
+        return self.callbacks.call(chat(init=callback), "init", *args)
 
 
 @pytest.fixture
@@ -153,7 +160,7 @@ def test_a_callback_that_is_killed_before_its_first_step_is_a_failure() -> None:
     callbacks = Callbacks(Bus(ManualClock()), spawn)
 
     with pytest.raises(ScenarioFailed, match="GreenletExit"):
-        callbacks.call("init", lambda: None, {})
+        callbacks.call(chat(init=lambda: None), "init")
 
 
 def test_a_call_is_a_span_that_carries_what_was_returned(kit: Kit) -> None:
@@ -188,9 +195,9 @@ def test_a_call_that_fails_is_a_span_that_ends_in_an_exception(
 
 
 @pytest.mark.parametrize("name", ["setup", "init", "terminate", "teardown"])
-def test_every_callback_has_a_span_of_its_name(kit: Kit, name: str) -> None:
+def test_every_callback_has_a_span_of_its_name(kit: Kit, name: CallbackName) -> None:
     with capture_events(kit.telemetry, ("crowsg", "scenario", name, "*")) as events:
-        kit.callbacks.call(name, lambda: None, {})
+        kit.callbacks.call(chat(**{name: lambda: None}), name)
 
     assert names(events) == ["start", "stop"]
 

@@ -12,9 +12,9 @@ import pytest
 
 from crowsg.config import Variable
 from crowsg.errors import (
-    CodePathError,
     InvalidScenario,
     InvalidSetting,
+    NameTaken,
     NoCurrentNode,
     UnmetDependencies,
 )
@@ -364,7 +364,7 @@ def test_a_failed_load_leaves_the_module_of_before(write: Write) -> None:
     ],
 )
 def test_a_name_of_an_installed_module_is_taken(write: Write, name: str) -> None:
-    with pytest.raises(CodePathError, match=f"{name[:-3]}.*rename the file"):
+    with pytest.raises(NameTaken, match=f"{name[:-3]}.*rename the file"):
         load(write(name, SOUND), [])
 
 
@@ -373,7 +373,7 @@ def test_a_name_of_a_module_that_is_installed_and_not_imported_is_taken(
 ) -> None:
     monkeypatch.syspath_prepend(write("site-packages/crows_of_others.py", SOUND).parent)
 
-    with pytest.raises(CodePathError, match=r"site-packages/crows_of_others\.py; rename"):
+    with pytest.raises(NameTaken, match=r"site-packages/crows_of_others\.py; rename"):
         load(write("crows_of_others.py", SOUND), [])
 
 
@@ -382,7 +382,7 @@ def test_a_name_of_a_module_made_by_hand_is_taken(
 ) -> None:
     monkeypatch.setitem(sys.modules, "made_by_hand", types.ModuleType("made_by_hand"))
 
-    with pytest.raises(CodePathError, match="a module that is no file"):
+    with pytest.raises(NameTaken, match="a module that is no file"):
         load(write("made_by_hand.py", SOUND), [])
 
 

@@ -71,6 +71,18 @@ def test_users_added_after_everybody_was_cancelled_start() -> None:
     assert ramp.started == [4]
 
 
+def test_a_permit_that_comes_with_the_cancellation_starts_nobody() -> None:
+    ramp = Ramp()
+    ramp.starter.add(1, 3)
+    settle()
+
+    ramp.permit.set()
+    ramp.starter.cancel(3)
+    settle()
+
+    assert (ramp.started, ramp.starter.waiting) == ([], 0)
+
+
 def test_a_million_million_waiting_users_take_no_room() -> None:
     ramp = Ramp()
 
