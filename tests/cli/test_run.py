@@ -74,6 +74,31 @@ def test_text_stays_text_where_the_default_is_text(
     assert counters(capsys.readouterr().out) == {"size 1 word 17": 1}
 
 
+def test_the_environment_names_a_file_of_settings_and_a_parser(
+    scenario: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "settings.toml").write_text("size = 5\n")
+    monkeypatch.setenv("CROWSG_CONFIG", str(tmp_path / "settings.toml"))
+    monkeypatch.setenv("CROWSG_CONFIG_PARSER", "builtins:len")
+    monkeypatch.setenv("CROWSG_SIZE", "eight...")
+
+    exit_code_of(["run", scenario, "--quiet", "--json"])
+
+    assert counters(capsys.readouterr().out) == {"size 8 word none": 1}
+
+
+def test_a_forgotten_run_is_aborted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "forgotten.py"
+    path.write_text("from crowsg import users\ndef init(): pass\ndef start(i): users.sleep(99)\n")
+
+    assert exit_code_of(["run", str(path), "--quiet", "--max-duration", "0.1s"]) == 97
+
+    assert "the maximal duration is over" in capsys.readouterr().out
+
+
 def test_users_can_have_ids_of_their_own(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
     exit_code_of(["run", scenario, "--ids", "13-15", "--user-rate", "inf", "--quiet", "--json"])
 

@@ -170,6 +170,45 @@ def test_the_two_lines_are_enough(write: Callable[[str], str]) -> None:
     assert (process.stdout, process.stderr) == ("5\n", "")
 
 
+@pytest.mark.parametrize("callback", ["init", "start"])
+def test_ctrl_c_ends_a_run_from_code_in_order(write: Callable[[str], str], callback: str) -> None:
+    text = """
+from crowsg import users
+
+def setup():
+    pass
+
+def init():
+    WAIT_INIT
+
+def start(user_id):
+    WAIT_START
+
+def teardown():
+    print("torn down", flush=True)
+"""
+    wait = "print('waiting', flush=True); users.sleep(1000)"
+    text = text.replace(f"WAIT_{callback.upper()}", wait)
+    text = text.replace("WAIT_INIT", "pass").replace("WAIT_START", "pass")
+    program = (
+        f"from gevent import monkey; monkey.patch_all()\nimport crowsg; crowsg.run({write(text)!r})"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+
+    process.send_signal(signal.SIGINT)
+
+    _, out, err = result(process)
+    assert out == "torn down\n"
+    assert err.rstrip().endswith("KeyboardInterrupt")
+
+
 def test_the_messaging_scenario_loses_no_message_unsaid() -> None:
     process = crowsg("run", "messaging", "--users", "300", "--user-rate", "100/s", "--json")
 
