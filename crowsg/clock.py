@@ -64,9 +64,8 @@ class _LoopTimer:
 class MonotonicClock:
     """The real clock: ``time.monotonic_ns`` and the timers of gevent's loop."""
 
-    def now_ns(self) -> int:
-        """Return ``time.monotonic_ns()``."""
-        return time.monotonic_ns()
+    # Not a method: a timed operation asks twice, and this is the cheaper call.
+    now_ns = staticmethod(time.monotonic_ns)
 
     def wall(self) -> float:
         """Return the wall clock in seconds since the epoch."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from crowsg.users.user import User
 
 _KEY = "crowsg"
+# The main greenlet has no tree until it spawns; a tree outside of crowsg lacks the key, or is None.
+_NO_SCOPE = (AttributeError, KeyError, TypeError)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -38,9 +40,10 @@ def current_scope() -> Scope:
     Raises:
         NoCurrentNode: The greenlet descends from no node.
     """
-    scope = scope_of(getcurrent())
-    if scope is None:
-        raise NoCurrentNode
+    try:
+        scope: Scope = getcurrent().spawn_tree_locals[_KEY]
+    except _NO_SCOPE:
+        raise NoCurrentNode from None
     return scope
 
 
@@ -48,7 +51,7 @@ def scope_of(greenlet: Any) -> Scope | None:
     """Return the scope of any greenlet, None for one that descends from no node."""
     try:
         scope: Scope = greenlet.spawn_tree_locals[_KEY]
-    except (AttributeError, KeyError, TypeError):
+    except _NO_SCOPE:
         return None
     return scope
 
@@ -59,7 +62,12 @@ def current_node() -> "Node":
     Raises:
         NoCurrentNode: The greenlet descends from no node.
     """
-    return current_scope().node
+    try:
+        # Written out: every facade pays for this look-up.
+        node: Node = getcurrent().spawn_tree_locals[_KEY].node
+    except _NO_SCOPE:
+        raise NoCurrentNode from None
+    return node
 
 
 def current_user() -> "User":

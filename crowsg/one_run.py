@@ -17,7 +17,9 @@ from crowsg.controller.machine import (
 )
 from crowsg.controller.status import Status
 from crowsg.errors import EXIT_ABORTED, EXIT_OK, EXIT_SCENARIO_FAILED, EXIT_STUCK
-from crowsg.metrics.recorder import Recorder
+from crowsg.metrics.figures import summaries_of
+from crowsg.metrics.names import spelled
+from crowsg.metrics.recorder import Recorder, values_of
 from crowsg.summary import Summary
 from crowsg.users.crowd import Crowd
 
@@ -208,6 +210,12 @@ class OneRun:
             exit_code=code,
             exit_reason=reason,
             users=status.users,
-            counters=self._recorder.counters.values(),
+            operations=summaries_of(self._recorder.operations, self._elapsed_s()),
+            counters=values_of(self._recorder.counters),
+            gauges=values_of(self._recorder.gauges),
+            checks={
+                spelled(key): (check.passed, check.failed)
+                for key, check in self._recorder.checks.items()
+            },
             errors=self._recorder.failures.groups(),
         )

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from crowsg.metrics.failures import FailureGroup
+from crowsg.metrics.figures import OperationSummary
 from crowsg.rate import Rate
 from crowsg.text import shown
 from crowsg.users.counts import UserCounts
@@ -29,7 +30,9 @@ class Summary:
         exit_code: As in the README; 0 when it ended as asked.
         exit_reason: Why it ended.
         users: What became of the users.
-        counters: What the scenario counted.
+        operations: What the users did, by name.
+        counters, gauges: What the scenario counted and set, by name.
+        checks: How often (held, did not hold) what the scenario checked, by name.
         errors: The failures, grouped, the most frequent first; those of ``terminate`` and
             ``teardown`` too.
     """
@@ -42,7 +45,10 @@ class Summary:
     exit_code: int
     exit_reason: str
     users: UserCounts
-    counters: Mapping[str, int | float]
+    operations: Mapping[str, OperationSummary]
+    counters: Mapping[str, float]
+    gauges: Mapping[str, float]
+    checks: Mapping[str, tuple[int, int]]
     errors: tuple[FailureGroup, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -60,7 +66,13 @@ class Summary:
             "exit_code": self.exit_code,
             "exit_reason": self.exit_reason,
             "users": self.users.as_dict(),
+            "operations": {name: each.as_dict() for name, each in self.operations.items()},
             "counters": _plain(dict(self.counters)),
+            "gauges": _plain(dict(self.gauges)),
+            "checks": {
+                name: {"passed": passed, "failed": failed}
+                for name, (passed, failed) in self.checks.items()
+            },
             "errors": [asdict(group) for group in self.errors],
         }
 

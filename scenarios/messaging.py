@@ -6,6 +6,10 @@ machines start that by hand and give ``host`` and ``port``.
 Not every message arrives, and the summary says why. The server drops what is for a neighbour that
 has not connected yet or has left: messages_sent + answers_sent = server_routed + server_dropped.
 It may route to a user that is just leaving: messages_received + answers_received <= server_routed.
+
+Two operations are timed: ``connect``, until the server has let the user in, and ``delivery``, from
+the sending of a message to its receipt - by the monotonic clock, so sender and receiver must be on
+one machine.
 """
 
 import json
@@ -14,7 +18,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from messaging_frames import Frames
@@ -88,6 +92,7 @@ def converse(peer: "Peer", user_id: int, neighbours: list[int]) -> None:
 
 def react(peer: "Peer", message: dict[str, Any]) -> None:
     """Answer a message, unless it is an answer."""
+    metrics.observe("delivery", time.monotonic() - message["sent"])
     if message.get("answer"):
         metrics.count("answers_received")
     else:
@@ -105,9 +110,9 @@ class Peer:
         self.inbox: deque[dict[str, Any]] = deque()
 
     def send(self, payload: dict[str, Any]) -> None:
-        """Send one object; blocks at most PATIENCE."""
+        """Send one object, stamped with the time; blocks at most PATIENCE."""
         self.sock.settimeout(PATIENCE)
-        self.sock.sendall(json.dumps(payload).encode())
+        self.sock.sendall(json.dumps({**payload, "sent": time.monotonic()}).encode())
 
     def receive(self, until: float) -> dict[str, Any] | None:
         """Return the next object, None if none came ``until`` then (s, monotonic)."""
@@ -124,19 +129,23 @@ class Peer:
 @contextmanager
 def connected(user_id: int, address: tuple[str, int]) -> Iterator[Peer]:
     """Connect and be let in by the server; leave in order, also when the user is stopped."""
-    with socket.create_connection(address, timeout=PATIENCE) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer = Peer(sock)
-        peer.send({"connect": user_id})
-        answer = peer.receive(until=time.monotonic() + PATIENCE)
-        if answer != {"connected": user_id}:
-            raise ConnectionError(f"user {user_id} was not let in: {answer or 'no answer'}")
-        try:
-            yield peer
-        finally:
-            # Until the server has read all: to close with something unread may undo what was sent.
-            with suppress(OSError):
-                sock.settimeout(1)
-                sock.shutdown(socket.SHUT_WR)
-                while sock.recv(65536):
-                    pass
+    with ExitStack() as cleanup:
+        with metrics.time("connect"):
+            sock = cleanup.enter_context(socket.create_connection(address, timeout=PATIENCE))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer = Peer(sock)
+            peer.send({"connect": user_id})
+            answer = peer.receive(until=time.monotonic() + PATIENCE)
+            if answer != {"connected": user_id}:
+                raise ConnectionError(f"user {user_id} was not let in: {answer or 'no answer'}")
+        cleanup.callback(leave, sock)
+        yield peer
+
+
+def leave(sock: socket.socket) -> None:
+    """Close after the server has read all: with something unread a close may undo what was sent."""
+    with suppress(OSError):
+        sock.settimeout(1)
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(65536):
+            pass

@@ -27,6 +27,9 @@ def summary() -> Summary:
         exit_code=0,
         exit_reason="all users are done",
         users=UserCounts(asked=3, failed=3),
+        operations={},
+        gauges={},
+        checks={"sound": (2, 1)},
         counters={"sent": 2, "ratio": float("nan")},
         errors=(group,),
     )
@@ -43,6 +46,7 @@ def test_every_value_can_be_written_as_json() -> None:
         "odd": "<class 'object'>",
     }
     assert said["counters"] == {"sent": 2, "ratio": "nan"}
+    assert said["checks"] == {"sound": {"passed": 2, "failed": 1}}
 
 
 def test_moments_are_wall_clock_and_durations_seconds() -> None:

@@ -1,20 +1,80 @@
-"""What a run counts besides its users; it is shown in the summary and kept in ``Summary``.
+"""What a run measures: operations that users do, counters, gauges, checks.
 
-At most 200 names are kept on a node; the rest is counted as ``__other__``, so a name must not
-carry an id.
+An *operation* is something users do that takes time. ``time`` counts and times it::
+
+    with metrics.time("login") as operation:
+        if not log_in():
+            operation.fail("refused")
+
+Each sample is ``ok``, ``failed`` with a kind, or ``interrupted`` by the end of its user. *Service
+time* runs from the beginning of the block to its end. Where there was a moment at which the
+operation should have begun (``since``), *response time* runs from there, so waiting in line counts.
+
+At most 200 names of each kind are kept on a node, labels included, and 200 kinds of failure of an
+operation; the rest goes to ``__other__``, and a warning says so. A name must not carry an id.
 """
 
-from crowsg.context import current_node
+from crowsg.context import current_node, current_scope
+from crowsg.metrics.names import key_of
+from crowsg.metrics.operation import Moment, Timing
 
-__all__ = ["count"]
+__all__ = ["Timing", "check", "count", "gauge", "observe", "time"]
 
 
-def count(name: str, n: float = 1) -> None:
+def time(name: str, since: Moment | None = None, **labels: object) -> Timing:
+    """Return a context manager that counts and times one sample of an operation.
+
+    An exception that leaves the block is a failure of its class; ``UserStop``, or a kill, makes the
+    sample ``interrupted``. A soft stop of the user waits for the end of the block, at most
+    ``stop_timeout`` seconds (half of it when the stop is forced).
+
+    Args:
+        name: Name of the operation.
+        since: The moment it should have begun at, in seconds of ``time.monotonic()``, or anything
+            that has it as ``due``; None: there was none.
+        labels: What tells samples of one name apart; few values each.
+
+    Blocks: never.
+    """
+    scope = current_scope()
+    node = scope.node
+    operation = node.recorder.operations[key_of(name, labels) if labels else name]
+    return Timing(operation, node.clock.now_ns, since, scope.user)
+
+
+def observe(
+    name: str,
+    seconds: float,
+    *,
+    response: float | None = None,
+    failure: str = "",
+    **labels: object,
+) -> None:
+    """Record one sample of an operation that was timed elsewhere.
+
+    Args:
+        name: Name of the operation.
+        seconds: Its service time.
+        response: Its response time in seconds, None where there was no intended moment.
+        failure: Kind of the failure, "" for none.
+        labels: As for ``time``.
+
+    Raises:
+        TypeError: ``name`` is no text, or a time no number.
+
+    Blocks: never.
+    Source: amoc_metrics:update_time/2 of amoc-arsenal; in seconds.
+    """
+    current_node().recorder.observe(name, seconds, response, failure, labels)
+
+
+def count(name: str, n: float = 1, **labels: object) -> None:
     """Add to a counter of this node.
 
     Args:
         name: Name of the counter.
         n: How much to add.
+        labels: As for ``time``.
 
     Raises:
         TypeError: ``name`` is no text, or ``n`` no number.
@@ -22,4 +82,39 @@ def count(name: str, n: float = 1) -> None:
     Blocks: never.
     Source: amoc_metrics:update_counter/1,2 of amoc-arsenal.
     """
-    current_node().recorder.counters.count(name, n)
+    current_node().recorder.count(name, n, labels)
+
+
+def gauge(name: str, value: float, **labels: object) -> None:
+    """Set a gauge of this node.
+
+    Args:
+        name: Name of the gauge.
+        value: What it stands at from now on.
+        labels: As for ``time``.
+
+    Raises:
+        TypeError: ``name`` is no text, or ``value`` no number.
+
+    Blocks: never.
+    Source: amoc_metrics:update_gauge/2 of amoc-arsenal.
+    """
+    current_node().recorder.gauge(name, value, labels)
+
+
+def check(name: str, condition: object) -> bool:
+    """Count whether something holds that should.
+
+    Args:
+        name: What should hold.
+        condition: True or false, as Python takes it.
+
+    Returns:
+        Whether it holds.
+
+    Raises:
+        TypeError: ``name`` is no text.
+
+    Blocks: never.
+    """
+    return current_node().recorder.check(name, condition)

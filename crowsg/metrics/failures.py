@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crowsg.clock import SECOND, Clock
+from crowsg.metrics.names import OTHER
 from crowsg.text import line_of
 
-OTHER = "__other__"
 MAX_GROUPS = 200
 
 # What varies from one failure to the next: quoted text, addresses, long hex words, numbers.

@@ -1,10 +1,13 @@
-"""The summary of a run for people, or for programs."""
+"""The summary of a run for people."""
+
+from collections.abc import Mapping
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from crowsg.metrics.figures import Latency
 from crowsg.summary import Summary
 
 _MAX_ERRORS = 10
@@ -19,8 +22,13 @@ def print_summary(summary: Summary) -> None:
         f"{summary.duration_s:.1f} s"
     )
     console.print(_users(summary))
-    if summary.counters:
-        console.print(_counters(summary))
+    if summary.operations:
+        console.print(_operations(summary))
+    for title, numbers in (("counter", summary.counters), ("gauge", summary.gauges)):
+        if numbers:
+            console.print(_numbers(title, numbers))
+    if summary.checks:
+        console.print(_checks(summary))
     if summary.errors:
         console.print(_errors(summary))
 
@@ -33,17 +41,46 @@ def _users(summary: Summary) -> Table:
     return table
 
 
-def _counters(summary: Summary) -> Table:
-    table = _table("counter", "")
-    for name, number in sorted(summary.counters.items()):
+def _operations(summary: Summary) -> Table:
+    table = _columns("operation", "ok", "failed", "cut", "per s", "p50", "p95", "p99", "max")
+    for name, each in summary.operations.items():
+        counts = (f"{each.ok}", f"{each.failed}", f"{each.interrupted}", f"{each.rate_per_s:.1f}")
+        table.add_row(escape(name), *counts, *_latency(each.service))
+        if each.response is not None:
+            table.add_row("  response", *[""] * 4, *_latency(each.response))
+    return table
+
+
+def _latency(latency: Latency | None) -> tuple[str, ...]:
+    if latency is None:
+        return ("", "", "", "")
+    return tuple(_time(seconds) for seconds in (latency.p50, latency.p95, latency.p99, latency.max))
+
+
+def _time(seconds: float) -> str:
+    """Spell a duration with three digits that count."""
+    for unit, name in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
+        if seconds >= unit:
+            return f"{seconds / unit:.3g} {name}" if seconds < 1000 else f"{seconds:.0f} s"
+    return f"{seconds / 1e-9:.0f} ns"
+
+
+def _numbers(title: str, numbers: Mapping[str, float]) -> Table:
+    table = _table(title, "")
+    for name, number in sorted(numbers.items()):
         table.add_row(escape(name), f"{number:g}" if isinstance(number, float) else str(number))
     return table
 
 
+def _checks(summary: Summary) -> Table:
+    table = _columns("check", "passed", "failed")
+    for name, (passed, failed) in summary.checks.items():
+        table.add_row(escape(name), str(passed), str(failed))
+    return table
+
+
 def _errors(summary: Summary) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("error")
-    table.add_column("count", justify="right")
+    table = _columns("error", "count")
     for group in summary.errors[:_MAX_ERRORS]:
         table.add_row(escape(_short(group.sample)), str(group.count))
     hidden = summary.errors[_MAX_ERRORS:]
@@ -62,7 +99,14 @@ def _short(sample: str) -> str:
 
 
 def _table(name: str, number: str) -> Table:
+    table = _columns(name, number)
+    table.columns[0].min_width, table.columns[1].min_width = 16, 10
+    return table
+
+
+def _columns(name: str, *numbers: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column(name, min_width=16)
-    table.add_column(number, justify="right", min_width=10)
+    table.add_column(name)
+    for number in numbers:
+        table.add_column(number, justify="right")
     return table

@@ -155,10 +155,8 @@ class Crowd:
                 self._leaving[user.id] = user
         if not users:
             return
-        if force:
-            self._stopper.force(users, self._grace() if grace_s is None else grace_s)
-        else:
-            self._stopper.ask(users)
+        end = self._stopper.force if force else self._stopper.ask
+        end(users, self._grace() if grace_s is None else grace_s)
 
     def _begin(self, user_id: int) -> None:
         user = User(user_id, self._clock)

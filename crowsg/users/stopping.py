@@ -5,7 +5,7 @@ from typing import Any
 
 import gevent
 
-from crowsg.clock import Clock
+from crowsg.clock import SECOND, Clock, to_ns
 from crowsg.users.user import User
 
 BATCH = 1000
@@ -41,18 +41,29 @@ class Stopper:
         self._on_stuck = on_stuck
         self._on_unkillable = on_unkillable
 
-    def ask(self, users: Iterable[User]) -> None:
-        """Raise ``UserStop`` in every user that was not asked before; returns at once."""
-        self._spawn(self._in_batches, list(users), User.ask_to_stop)
+    def ask(self, users: Iterable[User], grace_s: float) -> None:
+        """Raise ``UserStop`` in every user that was not asked before; returns at once.
+
+        In the middle of an operation it waits for its end, at most ``grace_s`` seconds.
+        """
+        self._spawn(self._ask, list(users), grace_s)
 
     def force(self, users: Iterable[User], grace_s: float) -> None:
         """Ask, and kill those that live on after ``grace_s`` seconds; returns at once."""
         self._spawn(self._insist, list(users), grace_s)
 
-    def _insist(self, users: list[User], grace_s: float) -> None:
+    def _ask(self, users: list[User], grace_s: float) -> None:
         asked_ns = self._clock.now_ns()
         self._in_batches(users, User.ask_to_stop)
-        self._clock.sleep(max(0.0, grace_s - (self._clock.now_ns() - asked_ns) / 1e9))
+        busy = [user for user in users if user.makes_a_stop_wait]
+        if busy:
+            self._sleep_until(asked_ns + to_ns(grace_s))
+            self._in_batches(busy, User.insist)
+
+    def _insist(self, users: list[User], grace_s: float) -> None:
+        end_ns = self._clock.now_ns() + to_ns(grace_s)
+        self._ask(users, grace_s / 2)
+        self._sleep_until(end_ns)
         for _ in range(KILLS):
             users = [user for user in users if self._alive(user)]
             if not users:
@@ -62,6 +73,9 @@ class Stopper:
             self._on_stuck([user for user in users if self._alive(user)])
         if any(self._alive(user) for user in users):
             self._on_unkillable()
+
+    def _sleep_until(self, moment_ns: int) -> None:
+        self._clock.sleep(max(0, moment_ns - self._clock.now_ns()) / SECOND)
 
     def _in_batches(self, users: list[User], act: Callable[[User], object]) -> None:
         for at in range(0, len(users), BATCH):

@@ -39,7 +39,9 @@ class User:
         "_children",
         "_clock",
         "_greenlet",
+        "_held",
         "_mailbox",
+        "_stop_waits",
         "began",
         "failing",
         "id",
@@ -58,6 +60,8 @@ class User:
         self._mailbox: Mailbox | None = None
         self._children: set[Any] | None = None
         self._beat_ns: int | None = None
+        self._held = 0
+        self._stop_waits = False
 
     def __repr__(self) -> str:
         return f"<User {self.id}>"
@@ -120,10 +124,37 @@ class User:
         self._greenlet = None
 
     def ask_to_stop(self) -> None:
-        """Raise ``UserStop`` in the user, at its next blocking point; only the first call does."""
+        """Raise ``UserStop`` in the user, at its next blocking point; only the first call does.
+
+        In the middle of an operation it waits for the end of it, or for ``insist``.
+        """
         if not self.stopping:
             self.stopping = True
+            if self._held:
+                self._stop_waits = True
+            else:
+                self._interrupt(UserStop())
+
+    def insist(self) -> None:
+        """Let a stop wait no longer."""
+        if self._stop_waits:
+            self._stop_waits = False
             self._interrupt(UserStop())
+
+    def hold(self) -> None:
+        """Let a stop wait until ``release`` was called as often."""
+        self._held += 1
+
+    def release(self) -> None:
+        """Let a stop through that waited, at the next blocking point."""
+        self._held -= 1
+        if not self._held:
+            self.insist()
+
+    @property
+    def makes_a_stop_wait(self) -> bool:
+        """Whether it was asked to stop in the middle of an operation that still goes on."""
+        return self._stop_waits
 
     def kill(self) -> None:
         """Throw ``GreenletExit`` into the user, at its next blocking point."""

@@ -62,7 +62,7 @@ SUMMARY = {
 
 
 def summary() -> Summary:
-    return Summary("id", "chat", {}, 0.0, 0.0, 0, "", UserCounts(), {}, ())
+    return Summary("id", "chat", {}, 0.0, 0.0, 0, "", UserCounts(), {}, {}, {}, {}, ())
 
 
 def long(names: str) -> set[str]:

@@ -14,7 +14,7 @@ from crowsg.code.server import CodeServer
 from crowsg.config.settings import Settings
 from crowsg.controller.machine import Controller
 from crowsg.local import Local
-from crowsg.metrics.counters import Counters
+from crowsg.metrics.recorder import Recorder
 from crowsg.telemetry.bus import Bus
 from crowsg.users.user import User
 from tests.architecture.package import definitions, looks_the_node_up, modules, refuse
@@ -41,15 +41,24 @@ FORWARDERS: dict[Callable[..., Any], Callable[..., Any]] = {
     telemetry.attach_many: Bus.attach_many,
     telemetry.detach: Bus.detach,
     telemetry.execute: Bus.execute,
-    metrics.count: Counters.count,
+    metrics.check: Recorder.check,
     users.receive: User.receive,
     users.pace: User.pace,
     users.spawn: User.spawn,
     users.sleep: Clock.sleep,
 }
 
-# Functions of facades that do more than forward.
-OWN_WORK: set[Callable[..., Any]] = {crowsg.run, telemetry.span, users.current, users.stop}
+# Functions of facades that do more than forward; those of metrics turn labels into a mapping.
+OWN_WORK: set[Callable[..., Any]] = {
+    crowsg.run,
+    metrics.count,
+    metrics.gauge,
+    metrics.observe,
+    metrics.time,
+    telemetry.span,
+    users.current,
+    users.stop,
+}
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -222,6 +222,8 @@ def test_the_messaging_scenario_loses_no_message_unsaid() -> None:
     assert sent == counters["server_routed"] + counters["server_dropped"]
     assert received <= counters["server_routed"]
     assert 300 * 21 <= counters["messages_sent"] <= 300 * 30
+    assert said["operations"]["connect"]["ok"] == 300
+    assert said["operations"]["delivery"]["ok"] == received
 
 
 def test_a_stopped_messaging_run_still_counts_what_the_server_counts() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from crowsg.metrics.failures import (
     MAX_GROUPS,
-    OTHER,
     FailureGroup,
     FailureLog,
     describe,
 )
+from crowsg.metrics.names import OTHER
 from crowsg.testing import ManualClock
 from crowsg.text import MAX_LINE
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from crowsg.metrics.failures import FailureGroup
+from crowsg.metrics.figures import Latency, OperationSummary
 from crowsg.report.table import print_summary
 from crowsg.summary import Summary
 from crowsg.users.counts import UserCounts
@@ -23,6 +24,9 @@ SUMMARY = Summary(
     exit_code=0,
     exit_reason="all users are done",
     users=UserCounts(asked=3, finished=2, failed=1),
+    operations={},
+    gauges={},
+    checks={},
     counters={"sent": 5, "mean": 0.5},
     errors=(failure("ValueError: [red]x[/red]"),),
 )
@@ -59,3 +63,42 @@ def test_errors_beyond_the_tenth_are_summed_up(capsys: pytest.CaptureFixture[str
     errors = tuple(failure(f"Error{number}", 2) for number in range(13))
 
     assert "... and 3 more kinds 6" in printed(replace(SUMMARY, errors=errors), capsys)
+
+
+def test_operations_are_shown_with_their_latencies(capsys: pytest.CaptureFixture[str]) -> None:
+    latency = Latency(0.5, 0.000_25, 0.5, 1.234, 99.9, 1000.0, 4000.4)
+    each = OperationSummary(9, 5, 3, 1, {"refused": 3}, 12.345, latency, latency, 0.5)
+
+    lines = printed(replace(SUMMARY, operations={"greet": each}), capsys)
+
+    times = "250 us 1.23 s 99.9 s 4000 s"
+    assert f"greet 5 3 1 12.3 {times}" in lines
+    assert f"response {times}" in lines
+
+
+def test_an_operation_that_was_only_cut_has_no_latency(capsys: pytest.CaptureFixture[str]) -> None:
+    each = OperationSummary(1, 0, 0, 1, {}, 0.0, None, None, 0.0)
+
+    assert "greet 0 0 1 0.0" in printed(replace(SUMMARY, operations={"greet": each}), capsys)
+
+
+def test_gauges_and_checks_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(replace(SUMMARY, gauges={"queue": 3}, checks={"sound": (7, 2)}), capsys)
+
+    assert {"queue 3", "sound 7 2"} <= set(lines)
+
+
+def test_everything_fits_eighty_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    latency = Latency(0.5, 0.123, 0.5, 0.456, 0.789, 1.0, 12.3)
+    each = OperationSummary(9, 123_456, 1234, 12, {}, 12_345.6, latency, latency, 0.5)
+    print_summary(replace(SUMMARY, operations={"greet": each}))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines if line.startswith(("greet", "  resp"))] == [
+        "greet",
+        "response",
+    ]

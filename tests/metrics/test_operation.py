@@ -1,0 +1,180 @@
+"""A sample is ok, failed or interrupted, and never cut by a soft stop."""
+
+from collections.abc import Callable
+
+import gevent
+import pytest
+
+from crowsg import metrics, users
+from crowsg.metrics.names import MAX_NAMES, OTHER
+from crowsg.metrics.operation import Operation
+from tests.support.nodes import Bench, make_scenario
+
+
+class Permit:
+    """Something that was due."""
+
+    due = 1.0
+
+
+def run(bench: Bench, start: Callable[[int], object], seconds: float = 10) -> Operation:
+    """Run one user that does the operation ``op``, and return it."""
+    bench.do(make_scenario(start), 1)
+    bench.clock.advance(seconds)
+    return bench.node.recorder.operations["op"]
+
+
+def test_a_block_that_returns_is_ok_and_timed(bench: Bench) -> None:
+    def start(user_id: int) -> None:
+        with metrics.time("op"):
+            users.sleep(2)
+
+    operation = run(bench, start)
+
+    assert (operation.count, operation.ok.total, operation.ok.max_ns) == (1, 1, 2_000_000_000)
+    assert operation.response.total == 0
+
+
+def test_a_block_that_says_so_failed(bench: Bench) -> None:
+    def start(user_id: int) -> None:
+        with metrics.time("op") as operation:
+            operation.fail("refused")
+
+    operation = run(bench, start)
+
+    assert (operation.ok.total, operation.failures) == (0, {"refused": 1})
+
+
+def test_an_exception_is_a_failure_of_its_class(bench: Bench) -> None:
+    def start(user_id: int) -> None:
+        with metrics.time("op"):
+            raise ConnectionResetError
+
+    operation = run(bench, start)
+
+    assert operation.failures == {"ConnectionResetError": 1}
+    assert bench.count("failed") == 1
+
+
+@pytest.mark.parametrize("since", [1.0, 1, Permit()], ids=["float", "int", "due"])
+def test_response_time_runs_from_the_intended_moment(bench: Bench, since: object) -> None:
+    def start(user_id: int) -> None:
+        users.sleep(3)
+        with metrics.time("op", since=since):
+            users.sleep(2)
+
+    operation = run(bench, start)
+
+    assert operation.ok.max_ns == 2_000_000_000
+    assert (operation.response.max_ns, operation.late_ns) == (4_000_000_000, 2_000_000_000)
+
+
+def test_a_soft_stop_waits_for_the_end_of_the_block(bench: Bench) -> None:
+    after: list[str] = []
+
+    def start(user_id: int) -> None:
+        with metrics.time("op"):
+            users.sleep(1.5)
+        after.append("code without a blocking point goes on")
+        users.sleep(1000)
+
+    bench.do(make_scenario(start), 1)
+    bench.clock.advance(1)
+    bench.node.local.remove(1)
+    bench.clock.advance(0.6)
+
+    operation = bench.node.recorder.operations["op"]
+    assert (operation.ok.total, operation.interrupted, len(after)) == (1, 0, 1)
+    assert bench.count("removed") == 1
+
+
+@pytest.mark.parametrize(
+    ("force", "seconds"), [pytest.param(False, 2.0, id="soft"), pytest.param(True, 1.0, id="force")]
+)
+def test_a_block_that_lasts_too_long_is_interrupted(
+    bench: Bench, force: bool, seconds: float
+) -> None:
+    def start(user_id: int) -> None:
+        with metrics.time("op"):
+            users.sleep(1000)
+
+    bench.do(make_scenario(start), 1)
+    bench.node.local.remove(1, force)
+    bench.clock.advance(seconds - 0.1)
+    assert bench.count("running") == 1
+    bench.clock.advance(0.2)
+
+    operation = bench.node.recorder.operations["op"]
+    assert (operation.interrupted, operation.count, operation.failures) == (1, 1, {})
+    assert bench.count("removed") == 1
+
+
+def test_blocks_within_blocks_are_waited_for_until_the_last(bench: Bench) -> None:
+    def start(user_id: int) -> None:
+        with metrics.time("outer"):
+            with metrics.time("op"):
+                users.sleep(0.5)
+            users.sleep(0.5)
+        users.sleep(1000)
+
+    bench.do(make_scenario(start), 1)
+    bench.node.local.remove(1)
+    bench.clock.advance(1)
+
+    assert bench.node.recorder.operations["outer"].interrupted == 0
+    assert bench.count("removed") == 1
+
+
+def test_the_block_of_a_child_makes_its_user_wait_too(bench: Bench) -> None:
+    def child() -> None:
+        with metrics.time("op"):
+            users.sleep(1)
+
+    def start(user_id: int) -> None:
+        users.spawn(child)
+        users.sleep(1000)
+
+    bench.do(make_scenario(start), 1)
+    bench.node.local.remove(1)
+    bench.clock.advance(1)
+
+    assert bench.node.recorder.operations["op"].ok.total == 1
+
+
+def test_an_operation_can_be_timed_outside_of_users(bench: Bench) -> None:
+    def init() -> None:
+        with metrics.time("op"):
+            users.sleep(0)
+
+    bench.do(make_scenario(init=init), 0)
+
+    assert bench.node.recorder.operations["op"].ok.total == 1
+
+
+def test_a_timeout_is_a_failure_and_no_interruption(bench: Bench) -> None:
+    def start(user_id: int) -> None:
+        with metrics.time("op"):
+            raise gevent.Timeout(1)
+
+    assert run(bench, start).failures == {"Timeout": 1}
+
+
+def test_kinds_of_failure_are_bounded_and_their_counts_conserved() -> None:
+    operation = Operation()
+
+    for number in range(MAX_NAMES + 50):
+        operation.record(1, f"kind {number}", None)
+
+    assert len(operation.failures) == MAX_NAMES + 1
+    assert operation.failures[OTHER] == 50
+    assert operation.count == MAX_NAMES + 50
+
+
+def test_service_times_are_those_of_ok_and_failed_samples() -> None:
+    operation = Operation()
+    operation.record(1000, "", None)
+    operation.record(3000, "bad", None)
+
+    service = operation.service()
+
+    assert (service.total, service.sum_ns, service.max_ns) == (2, 4000, 3000)
