@@ -32,6 +32,9 @@ class Clock(Protocol):
     def now_ns(self) -> int:
         """Return nanoseconds since an arbitrary moment; never runs backwards."""
 
+    def now(self) -> float:
+        """Return the same moment in seconds."""
+
     def wall(self) -> float:
         """Return seconds since the epoch, for display only."""
 
@@ -64,8 +67,9 @@ class _LoopTimer:
 class MonotonicClock:
     """The real clock: ``time.monotonic_ns`` and the timers of gevent's loop."""
 
-    # Not a method: a timed operation asks twice, and this is the cheaper call.
+    # No methods of its own: operations and events ask all the time, and these calls are cheaper.
     now_ns = staticmethod(time.monotonic_ns)
+    now = staticmethod(time.monotonic)
 
     def wall(self) -> float:
         """Return the wall clock in seconds since the epoch."""

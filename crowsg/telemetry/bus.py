@@ -5,17 +5,18 @@ reported by ``("telemetry", "handler", "failure")``; the emitter never feels it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent
 
-from crowsg.clock import SECOND, Clock
+from crowsg.clock import Clock
 
 EventName = tuple[str, ...]
 Measurements = Mapping[str, Any]
 Metadata = Mapping[str, Any]
 Handler = Callable[[EventName, Measurements, Metadata, Any], object]
+Delivery = Callable[[Measurements, dict[str, Any]], None]
+Fail = Callable[[EventName, str, BaseException], None]
 
 HANDLER_FAILURE: EventName = ("telemetry", "handler", "failure")
 
@@ -23,8 +24,7 @@ HANDLER_FAILURE: EventName = ("telemetry", "handler", "failure")
 _NOT_THE_HANDLERS = (gevent.GreenletExit, gevent.Timeout)
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(NamedTuple):
     """One handler on one event."""
 
     handler_id: str
@@ -36,29 +36,73 @@ class Event:
     """An event bound to its handlers, so that nobody listening costs one attribute look-up.
 
     Hot paths keep one and write ``if event.handlers: event.fire(...)``.
+
+    Attributes:
+        handlers: Who listens.
+        deliver: Called with (measurements, metadata), hands exactly these to every handler.
+        fire: The same, but takes ``metadata`` over: the time of now joins it.
     """
 
-    __slots__ = ("_bus", "handlers", "name")
+    __slots__ = ("_fail", "_now", "deliver", "fire", "handlers", "name")
 
-    def __init__(self, bus: "Bus", name: EventName) -> None:
-        self._bus = bus
+    handlers: tuple[Attachment, ...]
+    deliver: Delivery
+    fire: Delivery
+
+    def __init__(self, name: EventName, now: Callable[[], float], fail: Fail) -> None:
         self.name = name
-        self.handlers: tuple[Attachment, ...] = ()
+        self._now = now
+        self._fail = fail
+        self.hear(())
 
-    def fire(self, measurements: Measurements, metadata: Metadata) -> None:
-        """Deliver to every handler; the time of now joins ``metadata``."""
-        if self.handlers:
-            self.deliver(measurements, {**metadata, "monotonic_time": self._bus.now()})
+    def hear(self, handlers: tuple[Attachment, ...]) -> None:
+        """Deliver to these handlers from now on."""
+        # Made anew for each set of handlers, the functions need no look-up when an event fires.
+        self.handlers = handlers
+        self.deliver = _delivery(self.name, handlers, self._fail)
+        if len(handlers) == 1:
+            self.fire = _delivery_to_one(self.name, handlers[0], self._now, self._fail)
+        else:
+            self.fire = _stamped(self.deliver, self._now)
 
-    def deliver(self, measurements: Measurements, metadata: Metadata) -> None:
-        """Deliver exactly these values to every handler."""
-        for attachment in self.handlers:
+
+def _delivery(event: EventName, handlers: tuple[Attachment, ...], fail: Fail) -> Delivery:
+    def deliver(measurements: Measurements, metadata: Metadata) -> None:
+        for handler_id, function, config in handlers:
             try:
-                attachment.function(self.name, measurements, metadata, attachment.config)
+                function(event, measurements, metadata, config)
             except _NOT_THE_HANDLERS:
                 raise
             except BaseException as error:  # noqa: BLE001 - the handler may be anybody's
-                self._bus.fail(self, attachment, error)
+                fail(event, handler_id, error)
+
+    return deliver
+
+
+def _stamped(deliver: Delivery, now: Callable[[], float]) -> Delivery:
+    def fire(measurements: Measurements, metadata: dict[str, Any]) -> None:
+        metadata["monotonic_time"] = now()
+        deliver(measurements, metadata)
+
+    return fire
+
+
+def _delivery_to_one(
+    event: EventName, attachment: Attachment, now: Callable[[], float], fail: Fail
+) -> Delivery:
+    """Return ``fire`` for one handler: what most events have, at two thirds of the cost."""
+    handler_id, function, config = attachment
+
+    def fire(measurements: Measurements, metadata: dict[str, Any]) -> None:
+        metadata["monotonic_time"] = now()
+        try:
+            function(event, measurements, metadata, config)
+        except _NOT_THE_HANDLERS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the handler may be anybody's
+            fail(event, handler_id, error)
+
+    return fire
 
 
 class Bus:
@@ -70,7 +114,7 @@ class Bus:
 
     def now(self) -> float:
         """Return the node's monotonic time in seconds."""
-        return self._clock.now_ns() / SECOND
+        return self._clock.now()
 
     def wall(self) -> float:
         """Return the wall clock in seconds since the epoch, for display."""
@@ -80,7 +124,7 @@ class Bus:
         """Return the bound event of that name, the same object every time."""
         event = self._events.get(name)
         if event is None:
-            event = self._events[_checked(name)] = Event(self, name)
+            event = self._events[_checked(name)] = Event(name, self._clock.now, self.fail)
         return event
 
     def execute(
@@ -89,7 +133,7 @@ class Bus:
         """Emit an event."""
         found = self._events.get(event)
         if found is not None and found.handlers:
-            found.fire(measurements, metadata or {})
+            found.fire(measurements, {**metadata} if metadata else {})
 
     def attach(
         self, handler_id: str, event: EventName, function: Handler, config: Any = None
@@ -105,7 +149,7 @@ class Bus:
         if any(known.handler_id == handler_id for event in bound for known in event.handlers):
             raise ValueError(f"a handler {handler_id!r} is attached to this event already")
         for event in bound:
-            event.handlers += (Attachment(handler_id, function, config),)
+            event.hear((*event.handlers, Attachment(handler_id, function, config)))
 
     def detach(self, handler_id: str) -> bool:
         """Take every handler of that id away; False when there was none."""
@@ -113,17 +157,17 @@ class Bus:
         for event in self._events.values():
             kept = tuple(known for known in event.handlers if known.handler_id != handler_id)
             found = found or len(kept) < len(event.handlers)
-            event.handlers = kept
+            event.hear(kept)
         return found
 
-    def fail(self, event: Event, attachment: Attachment, error: BaseException) -> None:
+    def fail(self, event: EventName, handler_id: str, error: BaseException) -> None:
         """Detach a handler that raised from all its events, and report it."""
-        self.detach(attachment.handler_id)
-        if event.name == HANDLER_FAILURE:
+        self.detach(handler_id)
+        if event == HANDLER_FAILURE:
             return
         metadata = {
-            "handler_id": attachment.handler_id,
-            "event": event.name,
+            "handler_id": handler_id,
+            "event": event,
             "kind": "error",
             "reason": error,
             "log_level": "error",

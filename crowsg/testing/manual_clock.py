@@ -7,7 +7,7 @@ from collections.abc import Callable
 import gevent
 from gevent.event import Event
 
-from crowsg.clock import to_ns
+from crowsg.clock import SECOND, to_ns
 
 
 class _ManualTimer:
@@ -38,9 +38,13 @@ class ManualClock:
         """Return the moment the clock stands at, in nanoseconds."""
         return self._now_ns
 
+    def now(self) -> float:
+        """Return the moment the clock stands at, in seconds."""
+        return self._now_ns / SECOND
+
     def wall(self) -> float:
         """Return a wall clock that began at the epoch, in seconds."""
-        return self._now_ns / 1e9
+        return self._now_ns / SECOND
 
     def sleep(self, seconds: float) -> None:
         """Block the calling greenlet until the clock was moved past ``seconds``."""

@@ -161,7 +161,8 @@ class Crowd:
     def _begin(self, user_id: int) -> None:
         user = User(user_id, self._clock)
         self._users[user_id] = user
-        greenlet = gevent.Greenlet(self._live, user)
+        # A bound method would cost each user another object.
+        greenlet = gevent.Greenlet(Crowd._live, self, user)
         self._adopt(greenlet, user)
         user.begin(greenlet)
 

@@ -223,12 +223,23 @@ def test_a_bound_event_knows_later_handlers(bus: Bus) -> None:
     assert events == [CapturedEvent(HELLO, {"count": 1}, {"user_id": 7, "monotonic_time": 2.5})]
 
 
-def test_a_bound_event_without_handlers_looks_at_no_value(bus: Bus) -> None:
+def test_a_bound_event_without_handlers_reaches_nobody(bus: Bus) -> None:
     event = bus.event(HELLO)
 
-    event.fire({}, None)  # type: ignore[arg-type]
+    event.fire({}, {})
 
     assert event.handlers == ()
+
+
+@pytest.mark.parametrize("listeners", [1, 2, 3])
+def test_every_handler_sees_the_time_of_a_fired_event(bus: Bus, listeners: int) -> None:
+    heard: list[Metadata] = []
+    for n in range(listeners):
+        bus.attach(f"handler {n}", HELLO, lambda *told: heard.append(told[2]))
+
+    bus.event(HELLO).fire({"a": 1}, {"b": 2})
+
+    assert heard == [{"b": 2, "monotonic_time": 0.0}] * listeners
 
 
 def test_deliver_adds_nothing(bus: Bus) -> None:

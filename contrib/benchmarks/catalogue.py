@@ -1,0 +1,156 @@
+"""What is measured, on whom, and what is asked of crowsg."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number that every subject of a benchmark may answer with.
+
+    Attributes:
+        key: Its name in the answers.
+        title: Its name in the table, with the unit.
+        must: What crowsg must reach, None where nothing is asked.
+        aims: What crowsg aims for.
+        more_is_better: Whether ``must`` is a lower bound.
+    """
+
+    key: str
+    title: str
+    must: float | None = None
+    aims: float | None = None
+    more_is_better: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A process that is measured.
+
+    Attributes:
+        title: Its column in the table.
+        command: What follows ``python``.
+        needs_locust: Whether it takes the interpreter that has Locust.
+    """
+
+    title: str
+    command: tuple[str, ...]
+    needs_locust: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """Figures of the same work done by several subjects, crowsg first."""
+
+    name: str
+    figures: tuple[Figure, ...]
+    subjects: tuple[Subject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much work is done.
+
+    Attributes:
+        few, many: Users.
+        period_s: What the users of ``lateness`` sleep.
+        grace_s: What users have between being asked and being killed.
+        events: Events emitted per sample.
+    """
+
+    few: int
+    many: int
+    period_s: float
+    grace_s: float
+    events: int
+
+
+FULL = Sizes(few=10_000, many=100_000, period_s=10.0, grace_s=2.0, events=200_000)
+SMOKE = Sizes(few=100, many=300, period_s=0.2, grace_s=0.1, events=1_000)
+
+
+def catalogue(sizes: Sizes) -> tuple[Benchmark, ...]:
+    """Return every benchmark."""
+    few, many = str(sizes.few), str(sizes.many)
+    return (
+        _start("start-few", few, with_locust=True),
+        _start("start-many", many, with_locust=False),
+        _lateness("lateness", "", many, str(sizes.period_s), "0"),
+        _lateness("lateness-keeping", ", keeping 2 lists a round", many, str(sizes.period_s), "2"),
+        _removal("remove-ignoring", "ignoring", many, str(sizes.grace_s), must=6.0, aims=4.2),
+        _removal("remove-obeying", "obeying", many, str(sizes.grace_s)),
+        _telemetry(str(sizes.events)),
+    )
+
+
+def crowsg(*arguments: str) -> Subject:
+    """Return crowsg, its process patched as ``crowsg run`` patches its own."""
+    module = ("--module", "contrib.benchmarks.on_crowsg")
+    return Subject("crowsg", ("-m", "gevent.monkey", *module, *arguments))
+
+
+def gevent(title: str, *arguments: str) -> Subject:
+    """Return the same work on greenlets alone."""
+    return Subject(title, ("-m", "contrib.benchmarks.on_gevent", *arguments))
+
+
+def locust(*arguments: str) -> Subject:
+    """Return the same work on Locust."""
+    return Subject("Locust", ("-m", "contrib.benchmarks.on_locust", *arguments), needs_locust=True)
+
+
+def _start(name: str, users: str, with_locust: bool) -> Benchmark:
+    subjects = (crowsg("start", users), gevent("gevent", "start", users))
+    return Benchmark(
+        name,
+        (
+            Figure("started_per_s", f"start {users} idle users, users/s", 25_000, 45_000, True),
+            Figure("rss_per_user", f"RSS per idle user of {users}, bytes", 9_700, 8_500),
+        ),
+        (*subjects, locust("start", users)) if with_locust else subjects,
+    )
+
+
+def _lateness(name: str, manner: str, *work: str) -> Benchmark:
+    users, period_s, _ = work
+    title = f"{users} users sleeping {period_s} s in a loop{manner}"
+    return Benchmark(
+        name,
+        (
+            Figure("late_p50_ms", f"{title}, lateness p50, ms"),
+            Figure("late_p99_ms", "the same, p99, ms", 20, 11),
+            Figure("late_max_ms", "the same, max, ms"),
+            Figure("wakes_per_s", "the same, wakes/s"),
+        ),
+        (
+            crowsg("sleep", *work),
+            gevent("gevent", "sleep", *work),
+            gevent("gevent, GC frozen", "sleep-frozen", *work),
+        ),
+    )
+
+
+def _removal(
+    name: str, manner: str, users: str, grace_s: str, must: float | None = None, aims: float = 0
+) -> Benchmark:
+    title = f"remove {users} users {manner} the request, {grace_s} s grace, s"
+    return Benchmark(
+        name,
+        (Figure("removed_in_s", title, must, aims if must else None),),
+        (
+            crowsg(f"remove-{manner}", users, grace_s),
+            gevent("gevent, GC off", f"remove-{manner}", users, grace_s),
+        ),
+    )
+
+
+def _telemetry(events: str) -> Benchmark:
+    return Benchmark(
+        "telemetry",
+        (
+            Figure("bound_unheard_ns", "bound event, no handler, ns", 80, 25),
+            Figure("bound_heard_ns", "bound event, one handler, ns", 250, 120),
+            Figure("execute_unheard_ns", "telemetry.execute, no handler, ns"),
+            Figure("execute_heard_ns", "telemetry.execute, one handler, ns", 600, 450),
+        ),
+        (Subject("crowsg", ("-m", "contrib.benchmarks.telemetry_cost", "cost", events)),),
+    )
