@@ -79,6 +79,7 @@ def catalogue(sizes: Sizes) -> tuple[Benchmark, ...]:
         _removal("remove-ignoring", "ignoring", many, str(sizes.grace_s), must=6.0, aims=4.2),
         _removal("remove-obeying", "obeying", many, str(sizes.grace_s)),
         _telemetry(str(sizes.events)),
+        _recording(str(sizes.events)),
     )
 
 
@@ -153,4 +154,18 @@ def _telemetry(events: str) -> Benchmark:
             Figure("execute_heard_ns", "telemetry.execute, one handler, ns", 600, 450),
         ),
         (Subject("crowsg", ("-m", "contrib.benchmarks.telemetry_cost", "cost", events)),),
+    )
+
+
+def _recording(samples: str) -> Benchmark:
+    return Benchmark(
+        "recording",
+        (
+            Figure("observe_ns", "metrics.observe, ns", 600, 300),
+            Figure("time_ns", "with metrics.time, ns", 1200, 700),
+            Figure("time_since_ns", "with metrics.time(since=), ns"),
+            Figure("count_ns", "metrics.count, ns"),
+            Figure("count_labels_ns", "metrics.count with a label, ns"),
+        ),
+        (Subject("crowsg", ("-m", "contrib.benchmarks.recording_cost", "cost", samples)),),
     )

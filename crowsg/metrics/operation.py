@@ -122,19 +122,18 @@ class Timing:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         now_ns = self._now_ns()
-        if kind is None:
-            self._record(now_ns)
-        elif issubclass(kind, gevent.GreenletExit):
-            self._operation.interrupted += 1
+        if kind is None or self._is_failure(kind):
+            since = self._since
+            response_ns = None if since is None else now_ns - moment_ns(since)
+            self._operation.record(now_ns - self._began_ns, self._failure, response_ns)
         else:
-            self._failure = self._failure or line_of(kind.__name__)
-            self._record(now_ns)
+            self._operation.interrupted += 1
         if self._holder is not None:
             self._holder.release()
 
-    def _record(self, now_ns: int) -> None:
-        response_ns = None if self._since is None else now_ns - moment_ns(self._since)
-        self._operation.record(now_ns - self._began_ns, self._failure, response_ns)
+    def _is_failure(self, kind: type[BaseException]) -> bool:
+        self._failure = self._failure or line_of(kind.__name__)
+        return not issubclass(kind, gevent.GreenletExit)
 
 
 def moment_ns(since: Moment) -> int:

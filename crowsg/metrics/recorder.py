@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-from crowsg.clock import SECOND, Clock
+from crowsg.clock import Clock
 from crowsg.metrics.failures import FailureLog, OnFirst
 from crowsg.metrics.names import Named, key_of, spelled
 from crowsg.metrics.operation import Check, Operation
-from crowsg.text import line_of
 
 
 class Number:
@@ -43,19 +42,6 @@ class Recorder:
         for named in (self.operations, self.counters, self.gauges, self.checks):
             named.clear()
         self.failures.reset()
-
-    def observe(
-        self,
-        name: str,
-        seconds: float,
-        response: float | None,
-        failure: str,
-        labels: Mapping[str, object],
-    ) -> None:
-        """Record a sample that was timed elsewhere; see ``metrics.observe``."""
-        operation = self.operations[key_of(name, labels) if labels else name]
-        response_ns = None if response is None else int(response * SECOND)
-        operation.record(int(seconds * SECOND), failure and line_of(failure), response_ns)
 
     def count(self, name: str, n: float, labels: Mapping[str, object]) -> None:
         """Add to a counter; see ``metrics.count``."""

@@ -148,7 +148,7 @@ class User:
     def release(self) -> None:
         """Let a stop through that waited, at the next blocking point."""
         self._held -= 1
-        if not self._held:
+        if self._stop_waits and not self._held:
             self.insist()
 
     @property
