@@ -14,6 +14,8 @@
 Importing has no effect: no monkey-patching, no greenlet, no socket.
 """
 
+import signal
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +29,7 @@ from crowsg.errors import CrowsgError, NotPatched
 from crowsg.node import Node
 from crowsg.one_run import DAY_S, RunOptions, with_own_settings
 from crowsg.rate import Rate
+from crowsg.signals import ended_by
 from crowsg.summary import Summary
 from crowsg.users import UserStop
 
@@ -77,6 +80,7 @@ def run(
         NotPatched: The standard library is not patched in this process.
         CrowsgError: The run could not be started.
         InvalidCount: ``users`` is no whole number >= 1.
+        InvalidDuration: ``duration`` or ``max_duration`` is no number of seconds above 0.
 
     Blocks: until the run is over.
     """
@@ -92,7 +96,24 @@ def run(
         max_duration_s=max_duration,
     )
     with Node() as node:
-        return node.one_run(options).execute()
+        one_run = node.one_run(options)
+        if not _takes_ctrl_c():
+            return one_run.execute()
+        with ended_by((signal.SIGINT,), one_run, _raise_keyboard_interrupt):
+            summary = one_run.execute()
+    if one_run.is_interrupted:
+        raise KeyboardInterrupt
+    return summary
+
+
+def _takes_ctrl_c() -> bool:
+    """Whether Ctrl-C would raise KeyboardInterrupt, in whichever user happens to run."""
+    is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return is_default and threading.current_thread() is threading.main_thread()
+
+
+def _raise_keyboard_interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def do(scenario: ScenarioReference, count: int, settings: Mapping[str, Any] | None = None) -> None:

@@ -16,7 +16,18 @@ SECOND = 1_000_000_000
 
 def to_ns(seconds: float) -> int:
     """Turn ``seconds`` into whole nanoseconds."""
-    return round(seconds * SECOND)
+    # A float on purpose: text times a whole number would be a gigabyte of text.
+    return round(seconds * 1e9)
+
+
+def refuse_nan(seconds: float) -> None:
+    """Refuse a duration that is no number: the timers of the loop would never fire again.
+
+    Raises:
+        ValueError: It is ``nan``.
+    """
+    if seconds != seconds:
+        raise ValueError("nan seconds is no duration")
 
 
 class Timer(Protocol):
@@ -77,6 +88,7 @@ class MonotonicClock:
 
     def sleep(self, seconds: float) -> None:
         """Block the calling greenlet for at least ``seconds``."""
+        refuse_nan(seconds)
         gevent.sleep(seconds)
 
     def call_later(self, delay_ns: int, callback: Callable[[], object]) -> Timer:

@@ -6,7 +6,7 @@
       NoCurrentNode (also LookupError)      NoCurrentUser (also LookupError)
       NotPatched
       InvalidStatus
-      InvalidRange  InvalidCount (also ValueError)
+      InvalidRange  InvalidCount (also ValueError)  InvalidDuration (also ValueError)
       NotSendable (also TypeError)
       ConfigError
         InvalidDeclaration  DuplicateVariable  UnknownSetting  ReadOnlySetting  SettingsRejected
@@ -94,8 +94,8 @@ class InvalidRange(CrowsgError):
     def __init__(self, first_id: int, last_id: int, highest_id: int) -> None:
         self.first_id, self.last_id, self.highest_id = first_id, last_id, highest_id
         super().__init__(
-            f"user ids {first_id} to {last_id}: they must be whole numbers, ascending, and above "
-            f"the highest id given away so far ({highest_id})"
+            f"user ids {first_id} to {last_id}: they must be whole numbers, ascending, "
+            f"at most 2**53, and above the highest id given away so far ({highest_id})"
         )
 
 
@@ -106,6 +106,15 @@ class InvalidCount(CrowsgError, ValueError):
 
     def __init__(self, count: object, least: int) -> None:
         super().__init__(f"a number of users is a whole number >= {least}, not {count!r:.60}")
+
+
+class InvalidDuration(CrowsgError, ValueError):
+    """A duration that is no number of seconds, or not above 0."""
+
+    reason = "invalid_duration"
+
+    def __init__(self, name: str, seconds: object) -> None:
+        super().__init__(f"{name} is a number of seconds above 0, not {seconds!r:.60}")
 
 
 class NotSendable(CrowsgError, TypeError):

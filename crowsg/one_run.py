@@ -16,7 +16,13 @@ from crowsg.controller.machine import (
     ScenarioReference,
 )
 from crowsg.controller.status import Status
-from crowsg.errors import EXIT_ABORTED, EXIT_OK, EXIT_SCENARIO_FAILED, EXIT_STUCK
+from crowsg.errors import (
+    EXIT_ABORTED,
+    EXIT_OK,
+    EXIT_SCENARIO_FAILED,
+    EXIT_STUCK,
+    InvalidDuration,
+)
 from crowsg.metrics.figures import summaries_of
 from crowsg.metrics.names import spelled
 from crowsg.metrics.recorder import Recorder, values_of
@@ -31,7 +37,10 @@ MAX_DURATION = "the maximal duration is over"
 STUCK = "users could not be killed"
 
 DAY_S = 86_400.0
+MAX_DURATION_S = 1e9
 SAMPLE_S = 1.0
+LAST_CALL_S = 10.0
+"""What users and callbacks are left after the maximal duration, before they are killed."""
 
 _EXIT_CODES = {STUCK: EXIT_STUCK, INTERRUPTED: EXIT_ABORTED, MAX_DURATION: EXIT_ABORTED}
 
@@ -41,6 +50,9 @@ OnSample = Callable[[float, Status], object]
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """What a run is to be.
+
+    Raises:
+        InvalidDuration: A duration is no number of seconds above 0.
 
     Attributes:
         scenario: A file, a module name on the code paths, or a module.
@@ -58,6 +70,18 @@ class RunOptions:
     duration_s: float | None = None
     max_duration_s: float = DAY_S
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def __post_init__(self) -> None:
+        for name in ("duration_s", "max_duration_s"):
+            seconds = getattr(self, name)
+            if seconds is not None:
+                _check_duration(name, seconds)
+
+
+def _check_duration(name: str, seconds: object) -> None:
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not 0 < seconds <= MAX_DURATION_S:  # type: ignore[operator]
+        raise InvalidDuration(name, seconds)
 
 
 def with_own_settings(
@@ -111,7 +135,11 @@ class OneRun:
         """
         self._began_ns = self._clock.now_ns()
         started_at = self._clock.wall()
-        timers = [self._end_after(self._options.max_duration_s, MAX_DURATION)]
+        limit_ns = to_ns(self._options.max_duration_s)
+        timers = [
+            self._end_after(self._options.max_duration_s, MAX_DURATION),
+            self._clock.call_later(limit_ns + to_ns(LAST_CALL_S), self._controller.kill_users),
+        ]
         sampler = None
         try:
             if self._start():
@@ -120,8 +148,8 @@ class OneRun:
                 sampler = self._spawn(self._sample_each_second)
                 self._wait_for_the_end()
                 self._stop()
-        except KeyboardInterrupt:
-            # Nobody took Ctrl-C for us, as in a program that calls crowsg.run.
+        except BaseException:
+            # A Ctrl-C that nobody took for us, or a Timeout around us.
             self._stop()
             raise
         finally:
@@ -138,6 +166,11 @@ class OneRun:
         if self._interrupts > 1:
             self._controller.kill_users()
         self._end(INTERRUPTED)
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether ``interrupt`` was called."""
+        return self._interrupts > 0
 
     def _start(self) -> bool:
         """Start the scenario and queue its users; False when the run was ended meanwhile."""
@@ -163,17 +196,20 @@ class OneRun:
 
     def _wait_for_the_end(self) -> None:
         crowd, controller = self._crowd, self._controller
-        gevent.wait([crowd.idle, crowd.unkillable, controller.over, self._ending], count=1)
-        if controller.state != "running":
-            self._end(STOPPED)
-        elif crowd.idle.is_set():
-            self._end(USERS_DONE)
+        while not self._ending.is_set():
+            gevent.wait([crowd.idle, crowd.unkillable, controller.over, self._ending], count=1)
+            if controller.state != "running":
+                self._end(STOPPED)
+            elif crowd.unkillable.is_set():
+                self._end(STUCK)
+            elif crowd.idle.is_set():
+                self._end(USERS_DONE)
 
     def _stop(self) -> None:
         if self._controller.state == "running":
             self._controller.stop_scenario()
         self._controller.over.wait()
-        if self._crowd.unkillable.is_set():
+        if self._controller.state == "error":
             self._reason = STUCK
 
     def _end_after(self, seconds: float, reason: str) -> Any:

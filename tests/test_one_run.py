@@ -7,7 +7,7 @@ import pytest
 
 from crowsg import Variable, metrics, users
 from crowsg.controller.status import Status
-from crowsg.errors import ScenarioFailed, UnknownSetting
+from crowsg.errors import InvalidDuration, ScenarioFailed, UnknownSetting
 from crowsg.one_run import OneRun, RunOptions
 from crowsg.summary import Summary
 from tests.support.nodes import (
@@ -239,3 +239,44 @@ def test_users_added_while_the_run_goes_on_belong_to_it(bench: Bench) -> None:
     bench.clock.advance(5)
 
     assert execution.summary().users.asked == 5
+
+
+@pytest.mark.parametrize("callback", ["terminate", "teardown"])
+def test_a_second_interrupt_ends_a_callback_that_hangs(bench: Bench, callback: str) -> None:
+    scenario = make_scenario(lambda user_id: None, **{callback: lambda: users.sleep(10_000)})
+    execution = Execution(bench, scenario)
+    bench.clock.advance(1)
+
+    execution.run.interrupt()
+    bench.clock.advance(1)
+    execution.run.interrupt()
+    bench.clock.advance(1)
+
+    assert execution.summary().exit_code == 3
+
+
+def test_a_callback_that_hangs_does_not_outlive_the_maximal_duration(bench: Bench) -> None:
+    scenario = make_scenario(terminate=lambda: users.sleep(10_000))
+    execution = Execution(bench, scenario, max_duration_s=5)
+
+    bench.clock.advance(16)
+
+    assert execution.summary().exit_code == 3
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "1s", True])
+@pytest.mark.parametrize("name", ["duration_s", "max_duration_s"])
+def test_a_duration_that_is_none_is_refused(name: str, seconds: Any) -> None:
+    with pytest.raises(InvalidDuration):
+        RunOptions("crows", **{name: seconds})
+
+
+def test_a_run_says_why_it_ended_when_one_user_cannot_be_killed(bench: Bench) -> None:
+    def start(user_id: int) -> None:
+        (survive_kills if user_id == 1 else sleep_for_ever)(user_id)
+
+    execution = Execution(bench, make_scenario(start), users=3)
+    bench.node.local.remove(1, force=True)
+    bench.clock.advance(20)
+
+    assert execution.summary().exit_reason == "users could not be killed"

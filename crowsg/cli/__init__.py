@@ -1,5 +1,6 @@
 """The ``crowsg`` command line: parse, call, print, exit code."""
 
+import io
 import logging
 import sys
 import traceback
@@ -9,6 +10,7 @@ import click
 from crowsg.cli.run import run
 from crowsg.cli.scenarios import scenarios
 from crowsg.errors import EXIT_ABORTED, EXIT_INTERNAL, EXIT_USAGE, CrowsgError
+from crowsg.text import line_of
 
 _EXAMPLE = """\b
 Example:
@@ -29,7 +31,15 @@ cli.add_command(scenarios)
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
     _log_to_stderr()
+    _print_whatever_there_is()
     sys.exit(exit_code_of(arguments))  # noqa: TID251 - the command line ends the process
+
+
+def _print_whatever_there_is() -> None:
+    """Let text that the terminal's encoding lacks be escaped instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _log_to_stderr() -> None:
@@ -54,5 +64,5 @@ def exit_code_of(arguments: list[str] | None = None) -> int:
 
 
 def _failed(text: str, code: int) -> int:
-    click.echo(f"error: {text}", err=True)
+    click.echo(f"error: {line_of(text, 2000)}", err=True)
     return code

@@ -4,12 +4,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-import gevent
 
 from crowsg.cli.types import Duration, IdRange, RateType
 from crowsg.config.settings import Text
@@ -17,10 +14,11 @@ from crowsg.config.sources import from_assignments
 from crowsg.errors import EXIT_ABORTED
 from crowsg.health.limits import file_warning
 from crowsg.node import Node
-from crowsg.one_run import DAY_S, OneRun, RunOptions, with_own_settings
+from crowsg.one_run import DAY_S, RunOptions, with_own_settings
 from crowsg.rate import Rate
 from crowsg.report.progress import Progress
 from crowsg.report.table import print_summary
+from crowsg.signals import ended_by
 
 _EXAMPLE = """\b
 Example:
@@ -81,32 +79,10 @@ def run(  # noqa: PLR0913 - an argument is an option
         if warning := file_warning(last_id + 1 - first_id, node.file_limit):
             click.echo(f"warning: {warning}", err=True)
         one_run = node.one_run(asked, progress)
-        with _ended_by_signals(one_run):
+        with ended_by(_SIGNALS, one_run, lambda: os._exit(EXIT_ABORTED)):
             summary = one_run.execute()
     if as_json:
         click.echo(json.dumps(summary.as_dict(), indent=2, allow_nan=False))
     else:
         print_summary(summary)
     return summary.exit_code
-
-
-@contextmanager
-def _ended_by_signals(one_run: OneRun) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run, gracefully, at once, and - a third time - by force."""
-    loop = gevent.get_hub().loop
-    received = 0
-
-    def interrupt(*_: object) -> None:
-        nonlocal received
-        received += 1
-        if received > 2:
-            # The loop may be blocked by a user: nothing but this is left.
-            os._exit(EXIT_ABORTED)
-        loop.run_callback_threadsafe(one_run.interrupt)
-
-    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

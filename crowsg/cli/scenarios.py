@@ -148,7 +148,7 @@ def _variable_data(declaration: Declaration) -> dict[str, Any]:
         "name": variable.name,
         "has_default": variable.has_default,
         "default": _default_data(variable),
-        "verify": variable.verify,
+        "verify": _verify(variable),
         "update": _update(variable),
         "description": variable.description,
         "secret": variable.secret,
@@ -198,13 +198,18 @@ def _info(source: Source, variables: Iterable[Declaration], needs: Dependencies)
     return Group(*parts)
 
 
+def _verify(variable: DeclaredVariable) -> str:
+    """Return what a value is judged by; the allowed values of a secret are secret too."""
+    return MASK if variable.secret and variable.verify else variable.verify
+
+
 def _variables(declared: Iterable[Declaration]) -> Table:
     rows = [
         (
             declaration.variable.name + (" (overridden)" if declaration.overridden else ""),
             _cut(_default(declaration.variable)),
             _update(declaration.variable),
-            _cut(declaration.variable.verify),
+            _cut(_verify(declaration.variable)),
             declaration.variable.description,
         )
         for declaration in declared
@@ -227,11 +232,11 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def _print(content: RenderableType) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if console.is_terminal:
         console.print(content)
         return
-    plain = Console(width=_UNLIMITED_WIDTH, highlight=False)
+    plain = Console(width=_UNLIMITED_WIDTH, highlight=False, emoji=False)
     with plain.capture() as capture:
         plain.print(content)
     click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))

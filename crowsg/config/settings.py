@@ -148,6 +148,10 @@ class Settings:
             for name, value in self._values.items()
         }
 
+    def is_secret(self, name: str) -> bool:
+        """Whether the value of a declared name must not be shown."""
+        return self._variables[name].secret
+
     def merge(self, values: Mapping[str, Any]) -> None:
         """Put values above every other source; all or nothing.
 

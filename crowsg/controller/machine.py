@@ -26,7 +26,7 @@ from crowsg.errors import (
     InvalidThrottle,
     ScenarioFailed,
 )
-from crowsg.metrics.failures import describe
+from crowsg.metrics.failures import describe, kind_of
 from crowsg.metrics.recorder import Recorder
 from crowsg.rate import Rate
 from crowsg.scenario.callbacks import CallbackName, Callbacks
@@ -37,6 +37,8 @@ from crowsg.users.crowd import Crowd
 
 USER_RATE = "user_rate"
 STOP_TIMEOUT = "stop_timeout"
+MAX_USER_ID = 2**53
+"""Beyond this, ids would not survive every program that reads them."""
 
 ScenarioReference = str | Path | ModuleType
 Prepare = Callable[[ScenarioReference, Mapping[str, Any]], tuple[Scenario, Values]]
@@ -102,7 +104,7 @@ class Controller:
         """Queue users for their start; see ``crowsg.controller``."""
         self._require("add_users", "running")
         are_whole = type(first_id) is int and type(last_id) is int
-        if not (are_whole and self._highest_id < first_id <= last_id):
+        if not (are_whole and self._highest_id < first_id <= last_id <= MAX_USER_ID):
             raise InvalidRange(first_id, last_id, self._highest_id)
         self._highest_id = last_id
         self._crowd.add(first_id, last_id)
@@ -121,14 +123,15 @@ class Controller:
         self._require("stop_scenario", "running")
         self._state = "terminating"
         self._crowd.stop_all()
-        if self._crowd.idle.is_set():
-            self._terminate()
-        else:
-            self._spawn(self._terminate_when_empty)
+        # On a greenlet of its own: a caller that is interrupted must not leave it half done.
+        self._spawn(self._terminate_when_empty)
+        if self._crowd.idle.is_set() and not self._callbacks.are_calling:
+            self.over.wait()
 
     def kill_users(self) -> None:
-        """Leave the users of a run that is being stopped no further grace."""
+        """Leave a run that is being stopped no further grace: neither users nor callbacks."""
         self._crowd.stop_all(at_once=True)
+        self._callbacks.cancel()
 
     def update_settings(self, settings: Mapping[str, Any]) -> None:
         """Change settings of the run, all or none; see ``crowsg.update_settings``."""
@@ -154,12 +157,12 @@ class Controller:
 
         Blocks: until its users have ended and ``teardown`` has returned.
         """
-        if self._starting or self._callbacks.are_calling:
-            raise InvalidStatus("starting or ending a scenario", "reset")
-        if self._state == "running":
-            self.stop_scenario()
-        if self._state == "terminating":
+        while self._state in ("running", "terminating"):
+            self._refuse_to_reset_now()
+            if self._state == "running":
+                self.stop_scenario()
             self.over.wait()
+        self._refuse_to_reset_now()
         self._require_nobody_is_stuck("reset")
         self._state, self._reason, self._scenario, self._highest_id = "idle", "", None, 0
         self._crowd.open("")
@@ -191,6 +194,10 @@ class Controller:
         if self._state not in states:
             raise InvalidStatus(self._state, call)
 
+    def _refuse_to_reset_now(self) -> None:
+        if self._starting or self._callbacks.are_calling:
+            raise InvalidStatus("starting or ending a scenario", "reset")
+
     def _require_nobody_is_stuck(self, call: str) -> None:
         if self._crowd.unkillable.is_set():
             raise InvalidStatus("carrying users that could not be killed", call)
@@ -221,7 +228,7 @@ class Controller:
                 "crowsg",
                 default=1200,
                 verify=_start_rate,
-                update=lambda _, rate: self._throttles.change_rate(USER_RATE, rate),
+                update=self._change_user_rate,
                 secret=False,
             ),
             Declared(
@@ -234,6 +241,11 @@ class Controller:
                 secret=False,
             ),
         ]
+
+    def _change_user_rate(self, name: str, rate: Rate) -> None:
+        # The run may have ended since the update was accepted.
+        if name in self._throttles.names():
+            self._throttles.change_rate(name, rate)
 
     def _initialise(self, scenario: Scenario) -> Any:
         """Run ``setup`` and ``init``; what was begun is ended when either fails."""
@@ -257,21 +269,24 @@ class Controller:
             raise ScenarioFailed("setup", str(error)) from error
 
     def _terminate_when_empty(self) -> None:
-        gevent.wait([self._crowd.idle, self._crowd.unkillable], count=1)
-        self._terminate()
-
-    def _terminate(self) -> None:
         scenario, state = self._scenario, self._user_state
         assert scenario is not None
-        self._throttles.stop_all()
-        self._call_last(scenario, "terminate", state, state=state)
-        self._call_last(scenario, "teardown")
-        self._user_state = None
-        self._crowd.close()
-        if self._crowd.unkillable.is_set():
-            self._state, self._reason = "error", "users could not be killed"
-        else:
+        try:
+            gevent.wait([self._crowd.idle, self._crowd.unkillable], count=1)
+            self._throttles.stop_all()
+            self._call_last(scenario, "terminate", state, state=state)
+            self._call_last(scenario, "teardown")
+            self._crowd.close()
+        finally:
+            self._user_state = None
+            self._conclude()
+
+    def _conclude(self) -> None:
+        # By the users that are left: what was said of them may have been taken back meanwhile.
+        if self._crowd.idle.is_set():
             self._state = "finished"
+        else:
+            self._state, self._reason = "error", "users could not be killed"
         self.over.set()
 
     def _call_last(
@@ -289,7 +304,10 @@ class Controller:
             call()
         except gevent.GreenletExit:
             raise
-        except BaseException as error:  # noqa: BLE001 - the scenario's code
+        except BaseException as caught:  # noqa: BLE001 - the scenario's code
+            error: BaseException = caught
+            if self._settings.is_secret(name):
+                error = RuntimeError(f"updating the secret {name} raised {kind_of(caught)}")
             self._recorder.failures.record(error)
             metadata = {"log_level": "error", "setting": name, "reason": describe(error)}
             self._telemetry.execute(("crowsg", "config", "update"), {"error": 1}, metadata)

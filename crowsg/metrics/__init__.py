@@ -14,7 +14,6 @@ At most 200 names of each kind are kept on a node, labels included, and 200 kind
 operation; the rest goes to ``__other__``, and a warning says so. A name must not carry an id.
 """
 
-from crowsg.clock import SECOND
 from crowsg.context import current_node, current_scope
 from crowsg.metrics.names import key_of
 from crowsg.metrics.operation import Moment, Timing
@@ -68,8 +67,8 @@ def observe(
     Source: amoc_metrics:update_time/2 of amoc-arsenal; in seconds.
     """
     operation = current_node().recorder.operations[key_of(name, labels) if labels else name]
-    response_ns = None if response is None else int(response * SECOND)
-    operation.record(int(seconds * SECOND), failure and line_of(failure), response_ns)
+    response_ns = None if response is None else int(response * 1e9)
+    operation.record(int(seconds * 1e9), failure and line_of(failure), response_ns)
 
 
 def count(name: str, n: float = 1, **labels: object) -> None:

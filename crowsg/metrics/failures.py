@@ -1,15 +1,20 @@
 """What went wrong, grouped: by kind of exception and by its text without the varying parts."""
 
+import logging
 import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import gevent
 
 from crowsg.clock import SECOND, Clock
 from crowsg.metrics.names import OTHER
 from crowsg.text import line_of
 
 MAX_GROUPS = 200
+
+_LOGGER = logging.getLogger("crowsg")
 
 # What varies from one failure to the next: quoted text, addresses, long hex words, numbers.
 _VARYING = re.compile(
@@ -61,8 +66,19 @@ class FailureLog:
         self._began_ns = self._clock.now_ns()
 
     def record(self, error: BaseException) -> None:
-        """Count a failure. Never raises, whatever the exception is made of."""
-        kind, text = line_of(type(error).__name__), line_of(error)
+        """Count a failure. Never raises, whatever the exception is made of.
+
+        Blocks: where ``on_first`` does.
+        """
+        try:
+            self._record(error)
+        except gevent.GreenletExit:
+            raise
+        except BaseException:
+            _LOGGER.exception("a failure could not be recorded")
+
+    def _record(self, error: BaseException) -> None:
+        kind, text = kind_of(error), line_of(error)
         now_s = (self._clock.now_ns() - self._began_ns) / SECOND
         key = (kind, _VARYING.sub("*", text))
         group = self._groups.get(key)
@@ -84,7 +100,7 @@ class FailureLog:
 
 def describe(error: BaseException) -> str:
     """Return kind, text and origin of an exception in one line."""
-    kind, text = line_of(type(error).__name__), line_of(error)
+    kind, text = kind_of(error), line_of(error)
     line = f"{kind}: {text}" if text else kind
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
@@ -92,3 +108,8 @@ def describe(error: BaseException) -> str:
     frame = frames[-1]
     place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}"
     return f"{line} ({line_of(place)})"
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the name of an exception's class, whatever its metaclass makes of it."""
+    return line_of(type.__getattribute__(type(error), "__name__"))

@@ -4,10 +4,12 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from crowsg.text import line_of
+
 OTHER = "__other__"
 MAX_NAMES = 200
 
-Key = str | tuple[str, tuple[tuple[str, object], ...]]
+Key = str | tuple[str, tuple[tuple[str, str], ...]]
 Value = TypeVar("Value")
 
 _LOGGER = logging.getLogger("crowsg")
@@ -15,7 +17,9 @@ _LOGGER = logging.getLogger("crowsg")
 
 def key_of(name: str, labels: Mapping[str, object]) -> Key:
     """Return what a name with these labels is kept under."""
-    return (name, tuple(sorted(labels.items()))) if labels else name
+    if not labels:
+        return name
+    return name, tuple(sorted((label, line_of(value)) for label, value in labels.items()))
 
 
 def spelled(key: Key) -> str:
@@ -51,6 +55,10 @@ class Named(dict[Key, Value]):
             if OTHER not in self:
                 self._warn()
             key = OTHER
+        elif name != line_of(name):
+            raise ValueError(
+                f"{self._what} are named by one short line of text, not by {name!r:.60}"
+            )
         return self.setdefault(key, self._make())
 
     def _warn(self) -> None:

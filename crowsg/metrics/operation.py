@@ -5,7 +5,6 @@ from typing import Any, Protocol, Self
 
 import gevent
 
-from crowsg.clock import SECOND
 from crowsg.metrics.histogram import Histogram
 from crowsg.metrics.names import MAX_NAMES, OTHER
 from crowsg.text import line_of
@@ -90,7 +89,7 @@ class Timing:
         holder: The user whose stop waits for the end, None outside of users.
     """
 
-    __slots__ = ("_began_ns", "_failure", "_holder", "_now_ns", "_operation", "_since")
+    __slots__ = ("_began_ns", "_due_ns", "_failure", "_holder", "_now_ns", "_operation")
 
     def __init__(
         self,
@@ -101,7 +100,7 @@ class Timing:
     ) -> None:
         self._operation = operation
         self._now_ns = now_ns
-        self._since = since
+        self._due_ns = None if since is None else moment_ns(since)
         self._holder = holder
         self._failure = ""
         self._began_ns = 0
@@ -117,14 +116,15 @@ class Timing:
     def __enter__(self) -> Self:
         if self._holder is not None:
             self._holder.hold()
+        self._failure = ""
         self._began_ns = self._now_ns()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         now_ns = self._now_ns()
         if kind is None or self._is_failure(kind):
-            since = self._since
-            response_ns = None if since is None else now_ns - moment_ns(since)
+            due_ns = self._due_ns
+            response_ns = None if due_ns is None else now_ns - due_ns
             self._operation.record(now_ns - self._began_ns, self._failure, response_ns)
         else:
             self._operation.interrupted += 1
@@ -138,7 +138,8 @@ class Timing:
 
 def moment_ns(since: Moment) -> int:
     """Return an intended moment in nanoseconds of the clock."""
-    return int((since if type(since) is float else getattr(since, "due", since)) * SECOND)
+    moment = since if type(since) is float else getattr(since, "due", since)
+    return int(moment * 1e9)
 
 
 class Check:

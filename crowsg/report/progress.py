@@ -15,12 +15,17 @@ class Progress:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream: TextIO | None = stream
 
     def __call__(self, elapsed_s: float, status: Status) -> None:
-        """Write one line."""
-        self._stream.write(line(elapsed_s, status) + "\n")
-        self._stream.flush()
+        """Write one line; when nobody can read it any more, no more of them."""
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(line(elapsed_s, status) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._stream = None
 
 
 def line(elapsed_s: float, status: Status) -> str:

@@ -16,7 +16,7 @@ _MAX_SAMPLE = 200
 
 def print_summary(summary: Summary) -> None:
     """Write the summary to stdout."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.print(
         f"\n[bold]{escape(summary.scenario)}[/bold]  {escape(summary.exit_reason)} after "
         f"{summary.duration_s:.1f} s"

@@ -36,6 +36,11 @@ class Callbacks:
         """Whether whoever asks is a callback that runs right now."""
         return self._greenlet is not None and getcurrent() is self._greenlet
 
+    def cancel(self) -> None:
+        """Kill the callback that runs right now, if one does; it then counts as failed."""
+        if self._greenlet is not None:
+            self._greenlet.kill(block=False)
+
     def call(self, scenario: Scenario, name: CallbackName, *args: Any, **metadata: Any) -> Any:
         """Call a callback and return its result; None for one the scenario does not have.
 
@@ -56,7 +61,7 @@ class Callbacks:
             return None
         events = SpanEvents(self._telemetry, ("crowsg", "scenario", name))
         span = events.open({"scenario": scenario.name, **metadata})
-        self._greenlet = greenlet = self._spawn(_in_span, span, callback, args)
+        self._greenlet = greenlet = self._spawn(_in_span, span, callback, args, name)
         try:
             outcome = greenlet.get()
         finally:
@@ -70,11 +75,14 @@ class Callbacks:
 
 
 def _in_span(
-    span: Span, callback: Callback, args: tuple[Any, ...]
+    span: Span, callback: Callback, args: tuple[Any, ...], name: CallbackName
 ) -> tuple[Any, BaseException | None]:
     try:
         with span:
-            span.metadata["return"] = returned = callback(*args)
+            returned = callback(*args)
+            # What setup returns are settings, and some of them may be secret.
+            if name != "setup":
+                span.metadata["return"] = returned
     except BaseException as error:  # noqa: BLE001 - sys.exit here must not end the node
         return None, error
     return returned, None

@@ -145,7 +145,16 @@ def _helpers(module: ModuleType, folders: Sequence[Path]) -> Iterator[ModuleType
         if found.variables:
             # A scenario may do without a module that cannot be imported.
             with suppress(ImportError):
-                yield importlib.import_module(found.name)
+                helper = importlib.import_module(found.name)
+                _refuse_another(helper, found.path)
+                yield helper
+
+
+def _refuse_another(helper: ModuleType, path: Path) -> None:
+    """Refuse a helper of the same name from elsewhere, imported for another scenario."""
+    origin = getattr(helper, "__file__", None)
+    if origin and Path(origin).resolve() != path.resolve():
+        raise NameTaken(f"the helper {path} is hidden by {origin} of the same name; rename it")
 
 
 def _declarations(module: ModuleType, overrides: bool = False) -> Declarations:

@@ -31,7 +31,7 @@ The interval is left out for an unlimited rate. What measures an error also carr
 A *span* is three events: ``start`` {monotonic_time, system_time}, then ``stop`` {duration,
 monotonic_time} or ``exception`` {duration, monotonic_time} whose metadata adds kind, reason and
 stacktrace. All three carry the same ``span_context``; the ``stop`` of a scenario callback adds
-``return``.
+``return``, but for ``setup``, whose settings may be secret.
 
 >>> def on_stop(event, measurements, metadata, config):
 ...     config.append(metadata["user_id"])

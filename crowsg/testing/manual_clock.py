@@ -7,7 +7,7 @@ from collections.abc import Callable
 import gevent
 from gevent.event import Event
 
-from crowsg.clock import SECOND, to_ns
+from crowsg.clock import SECOND, refuse_nan, to_ns
 
 
 class _ManualTimer:
@@ -48,6 +48,7 @@ class ManualClock:
 
     def sleep(self, seconds: float) -> None:
         """Block the calling greenlet until the clock was moved past ``seconds``."""
+        refuse_nan(seconds)
         if seconds <= 0:
             gevent.sleep(0)
             return

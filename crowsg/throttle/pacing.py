@@ -46,13 +46,15 @@ class Pacing:
         anchor_ns: When the first permit falls due, in nanoseconds.
     """
 
-    __slots__ = ("_anchor_ns", "_denominator", "_index", "_numerator", "lost_ns")
+    __slots__ = ("_anchor_ns", "_before_ns", "_denominator", "_index", "_numerator", "lost_ns")
 
     def __init__(self, rate: Rate, anchor_ns: int) -> None:
         period = period_of(rate)
         self._numerator, self._denominator = period.numerator, period.denominator
         self._anchor_ns = anchor_ns
         self._index = 0
+        # When the last permit of the pacing before this one was due, None for none.
+        self._before_ns: int | None = None
         self.lost_ns = 0
 
     @property
@@ -90,8 +92,11 @@ class Pacing:
         past already.
         """
         following = Pacing(rate, now_ns)
+        last_ns = self._before_ns
         if self._index > 0:
             last_ns = self._anchor_ns + (self._index - 1) * self._numerator // self._denominator
+        if last_ns is not None:
             following._anchor_ns = max(now_ns, last_ns + int(period_of(rate)) + 1)
+            following._before_ns = last_ns
         following.lost_ns = self.lost_ns
         return following

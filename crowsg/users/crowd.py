@@ -70,6 +70,7 @@ class Crowd:
         self._stuck: set[int] = set()
         self._ended: Counter[Outcome] = Counter()
         self._asked = 0
+        self._is_set_aside = False
         self._scenario = ""
         self._start: Start = _nothing
         self._state: Any = None
@@ -79,6 +80,7 @@ class Crowd:
         self._scenario, self._start, self._state = scenario, start, state
         self._ended.clear()
         self._asked = 0
+        self._is_set_aside = False
 
     def close(self) -> None:
         """Clean up behind a run; nobody but users that could not be killed is left of it."""
@@ -167,7 +169,9 @@ class Crowd:
         user.begin(greenlet)
 
     def _ramp_over(self) -> None:
-        if len(self._users) >= _LARGE_RAMP:
+        # Once a run: with every small ramp it would set the garbage between them aside too.
+        if len(self._users) >= _LARGE_RAMP and not self._is_set_aside:
+            self._is_set_aside = True
             self._collector.set_aside()
 
     def _live(self, user: User) -> None:
@@ -184,13 +188,13 @@ class Crowd:
         except BaseException as caught:  # noqa: BLE001 - SystemExit too must not end the node
             error = caught
         user.end_children()
-        # No switch point from here on: a stop can no longer reach the user.
         outcome = _outcome(user, error)
+        # First of all: nothing reaches the user any more, and what follows may block, as logging.
+        self._count_out(user, outcome)
         if outcome == "failed" and error is not None:
             self._failures.record(error)
         # The traceback refers to this frame: broken here, the cycle needs no collector.
         del error
-        self._count_out(user, outcome)
 
     def _start_in_span(self, user: User) -> None:
         metadata = {"scenario": self._scenario, "state": self._state, "user_id": user.id}
@@ -207,6 +211,7 @@ class Crowd:
 
     def _look_for_the_last(self) -> None:
         if not (self._users or self._leaving or self._starter.waiting):
+            self.unkillable.clear()
             self.idle.set()
 
     def _is_alive(self, user: User) -> bool:
@@ -222,6 +227,7 @@ def _outcome(user: User, error: BaseException | None) -> Outcome:
         return "killed"
     if user.stopping:
         return "removed"
-    if error is not None and not isinstance(error, gevent.GreenletExit):
+    # By its type: __class__ of an exception may be anything.
+    if error is not None and not issubclass(type(error), gevent.GreenletExit):
         return "failed"
     return "failed" if user.failing else "finished"

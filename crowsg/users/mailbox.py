@@ -1,5 +1,6 @@
 """Messages that wait for a user, and the user that waits for messages."""
 
+import math
 from collections import deque
 from typing import Any
 
@@ -16,7 +17,7 @@ class Mailbox:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._messages: deque[Any] = deque()
-        self._readers: deque[AsyncResult[tuple[Any]]] = deque()
+        self._readers: deque[AsyncResult[tuple[Any, ...]]] = deque()
 
     def put(self, message: Any) -> None:
         """Deliver a message; never blocks."""
@@ -41,28 +42,34 @@ class Mailbox:
         return self._wait(timeout)
 
     def _wait(self, timeout: float | None) -> Any:
-        reader: AsyncResult[tuple[Any]] = AsyncResult()
-        self._readers.append(reader)
+        reader: AsyncResult[tuple[Any, ...]] = AsyncResult()
         timer = None
-        if timeout is not None:
-            timer = self._clock.call_later(to_ns(timeout), lambda: self._expire(reader, timeout))
+        if timeout is not None and timeout != math.inf:
+            timer = self._clock.call_later(to_ns(timeout), lambda: self._expire(reader))
+        self._readers.append(reader)
         try:
-            return reader.get()[0]
+            message = reader.get()
         except BaseException:
             self._give_up(reader)
             raise
         finally:
             if timer is not None:
                 timer.cancel()
+        if not message:
+            raise TimeoutError(f"no message within {timeout:g} s")
+        return message[0]
 
-    def _expire(self, reader: "AsyncResult[tuple[Any]]", timeout: float) -> None:
+    def _expire(self, reader: "AsyncResult[tuple[Any, ...]]") -> None:
         if not reader.ready():
             self._readers.remove(reader)
-            reader.set_exception(TimeoutError(f"no message within {timeout:g} s"))
+            # Not an exception: kept in the reader, it would refer to the frame that holds it.
+            reader.set(())
 
-    def _give_up(self, reader: "AsyncResult[tuple[Any]]") -> None:
+    def _give_up(self, reader: "AsyncResult[tuple[Any, ...]]") -> None:
         """Leave nothing behind when the reader was stopped while it waited."""
         if reader in self._readers:
             self._readers.remove(reader)
-        elif reader.successful():
+        elif reader.value and self._readers:
+            self._readers.popleft().set(reader.value)
+        elif reader.value:
             self._messages.appendleft(reader.value[0])

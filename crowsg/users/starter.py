@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from greenlet import getcurrent
 
 BATCH = 200
 """Users started before everybody else gets a turn."""
@@ -59,6 +60,14 @@ class Starter:
         return cancelled
 
     def _start_all(self) -> None:
+        try:
+            self._start_each()
+        finally:
+            # Also when it dies of somebody's handler: the next users added start it again.
+            if self._greenlet is getcurrent():
+                self._greenlet = None
+
+    def _start_each(self) -> None:
         started = 0
         while self._ranges:
             self._admit()
@@ -68,7 +77,6 @@ class Starter:
                 started += 1
             if started % BATCH == 0:
                 gevent.sleep(0)
-        self._greenlet = None
         self._on_ramp_over()
 
     def _next(self) -> int:

@@ -55,10 +55,8 @@ class Stopper:
     def _ask(self, users: list[User], grace_s: float) -> None:
         asked_ns = self._clock.now_ns()
         self._in_batches(users, User.ask_to_stop)
-        busy = [user for user in users if user.makes_a_stop_wait]
-        if busy:
-            self._sleep_until(asked_ns + to_ns(grace_s))
-            self._in_batches(busy, User.insist)
+        self._sleep_until(asked_ns + to_ns(grace_s))
+        self._in_batches([user for user in users if user.stop_is_due], User.insist)
 
     def _insist(self, users: list[User], grace_s: float) -> None:
         end_ns = self._clock.now_ns() + to_ns(grace_s)

@@ -28,6 +28,7 @@ class User:
     Attributes:
         id: Positive, unique in the cluster, never used again.
         stopping: Whether it was asked to stop.
+        stop_is_due: Whether it was asked, and ``UserStop`` has not been raised yet.
         failing: Whether a greenlet it spawned ended by an exception.
         kills: How often it was killed so far.
         began: Whether its first step was taken.
@@ -41,17 +42,18 @@ class User:
         "_greenlet",
         "_held",
         "_mailbox",
-        "_stop_waits",
         "began",
         "failing",
         "id",
         "kills",
+        "stop_is_due",
         "stopping",
     )
 
     def __init__(self, user_id: int, clock: Clock) -> None:
         self.id = user_id
         self.stopping = False
+        self.stop_is_due = False
         self.failing = False
         self.kills = 0
         self.began = False
@@ -61,7 +63,6 @@ class User:
         self._children: set[Any] | None = None
         self._beat_ns: int | None = None
         self._held = 0
-        self._stop_waits = False
 
     def __repr__(self) -> str:
         return f"<User {self.id}>"
@@ -110,7 +111,7 @@ class User:
     def leave(self) -> None:
         """End as if the user's own code had raised ``UserStop``, from any of its greenlets."""
         if getcurrent() is not self._greenlet:
-            self._interrupt(UserStop())
+            self._interrupt(self._throw, UserStop())
         raise UserStop
 
     def begin(self, greenlet: Any) -> None:
@@ -129,38 +130,36 @@ class User:
         In the middle of an operation it waits for the end of it, or for ``insist``.
         """
         if not self.stopping:
-            self.stopping = True
-            if self._held:
-                self._stop_waits = True
-            else:
-                self._interrupt(UserStop())
+            self.stopping = self.stop_is_due = True
+            self._interrupt(self._stop_unless_held)
 
     def insist(self) -> None:
-        """Let a stop wait no longer."""
-        if self._stop_waits:
-            self._stop_waits = False
-            self._interrupt(UserStop())
+        """Let a stop that is due wait no longer."""
+        if self.stop_is_due:
+            self._interrupt(self._stop)
 
     def hold(self) -> None:
-        """Let a stop wait until ``release`` was called as often."""
+        """Let a stop wait until ``release`` was called as often.
+
+        Raises:
+            UserStop: One is due already: what would be held up is not begun.
+        """
+        if self.stop_is_due and not self._held and getcurrent() is self._greenlet:
+            self.stop_is_due = False
+            raise UserStop
         self._held += 1
 
     def release(self) -> None:
         """Let a stop through that waited, at the next blocking point."""
         self._held -= 1
-        if self._stop_waits and not self._held:
-            self.insist()
-
-    @property
-    def makes_a_stop_wait(self) -> bool:
-        """Whether it was asked to stop in the middle of an operation that still goes on."""
-        return self._stop_waits
+        if self.stop_is_due:
+            self._interrupt(self._stop_unless_held)
 
     def kill(self) -> None:
         """Throw ``GreenletExit`` into the user, at its next blocking point."""
         self.stopping = True
         self.kills += 1
-        self._interrupt(gevent.GreenletExit())
+        self._interrupt(self._throw, gevent.GreenletExit())
 
     def end_children(self) -> None:
         """Kill what the user spawned, again and again, until all of it is gone.
@@ -183,10 +182,20 @@ class User:
     def _note_failure(self, _: Any) -> None:
         self.failing = True
 
-    def _interrupt(self, error: BaseException) -> None:
+    def _interrupt(self, deliver: Callable[..., object], *args: Any) -> None:
         # Before its first step a throw would end the greenlet uncounted; the step itself looks.
         if self.began:
-            gevent.get_hub().loop.run_callback(self._throw, error)
+            gevent.get_hub().loop.run_callback(deliver, *args)
+
+    def _stop_unless_held(self) -> None:
+        # Judged here, on delivery: the user may have begun an operation since it was asked.
+        if not self._held:
+            self._stop()
+
+    def _stop(self) -> None:
+        if self.stop_is_due:
+            self.stop_is_due = False
+            self._throw(UserStop())
 
     def _throw(self, error: BaseException) -> None:
         if self._greenlet is not None:

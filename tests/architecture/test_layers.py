@@ -21,7 +21,7 @@ LAYERS = (
     ("local", "summary"),
     ("one_run",),
     ("node",),
-    ("report", "testing"),
+    ("report", "signals", "testing"),
     ("crowsg",),
     ("cli",),
     ("__main__",),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import gevent
 import pytest
 
 import crowsg
@@ -511,3 +512,64 @@ def test_two_nodes_in_one_process_keep_their_users_apart() -> None:
 
         assert (first.count("running"), second.count("running")) == (1, 2)
     assert sorted(seen) == [("a", 1), ("b", 1), ("b", 2)]
+
+
+def test_a_caller_that_gives_up_does_not_leave_the_end_half_done(bench: Bench) -> None:
+    scenario = make_scenario(terminate=lambda: users.sleep(5))
+    bench.do(scenario, 0)
+    stopping = gevent.spawn(bench.node.local.stop)
+    bench.clock.advance(1)
+
+    stopping.kill()
+    bench.clock.advance(5)
+
+    assert bench.state() == "finished"
+    bench.node.local.reset()
+    assert bench.state() == "idle"
+
+
+def test_users_found_unkillable_that_end_after_all_free_the_node(bench: Bench) -> None:
+    ends: list[bool] = []
+
+    def survive_until_told(user_id: int) -> None:
+        while not ends:
+            try:
+                users.sleep(5)
+            except gevent.GreenletExit:
+                continue
+
+    bench.do(make_scenario(survive_until_told), 1)
+    bench.node.local.stop()
+    bench.clock.advance(4)
+    assert (bench.state(), bench.count("stuck")) == ("error", 1)
+
+    ends.append(True)
+    bench.clock.advance(10)
+    bench.do(make_scenario(), 1)
+
+    assert (bench.state(), bench.count("running")) == ("running", 1)
+
+
+def test_an_update_of_the_rate_that_comes_with_the_end_is_no_failure(bench: Bench) -> None:
+    bench.do(make_scenario(), 1)
+
+    bench.node.local.update_settings({"user_rate": 5})
+    bench.node.local.stop()
+    bench.clock.advance(1)
+
+    assert bench.node.recorder.failures.groups() == ()
+
+
+def test_an_update_function_does_not_tell_a_secret(bench: Bench) -> None:
+    def refuse(name: str, value: object) -> None:
+        raise ValueError(f"bad {value}")
+
+    variable = Variable("pin", "a secret", default="0", update=refuse, secret=True)
+    bench.do(make_scenario(required_variables=[variable]), 0)
+    with capture_events(bench.node.telemetry, ("crowsg", "config", "update")) as events:
+        bench.node.local.update_settings({"pin": "S3CRET"})
+        bench.clock.advance(0)
+
+    told = f"{events} {bench.node.recorder.failures.groups()}"
+    assert "S3CRET" not in told
+    assert "updating the secret pin raised ValueError" in told

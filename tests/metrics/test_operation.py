@@ -88,6 +88,48 @@ def test_a_soft_stop_waits_for_the_end_of_the_block(bench: Bench) -> None:
     assert bench.count("removed") == 1
 
 
+@pytest.mark.parametrize("think_s", [0, 0.05])
+def test_a_soft_stop_cuts_no_operation_of_a_busy_loop(bench: Bench, think_s: float) -> None:
+    begun: list[int] = []
+
+    def start(user_id: int) -> None:
+        while True:
+            with metrics.time("op"):
+                begun.append(user_id)
+                users.sleep(0.1)
+            if think_s:
+                users.sleep(think_s)
+
+    bench.do(make_scenario(start), 50)
+    bench.clock.advance(1.03)
+    bench.node.local.remove(50)
+    bench.clock.advance(0.5)
+
+    operation = bench.node.recorder.operations["op"]
+    assert (operation.interrupted, operation.ok.total) == (0, len(begun))
+    assert bench.count("removed") == 50
+
+
+def test_a_moment_that_is_none_is_refused_before_the_block(bench: Bench) -> None:
+    bench.do(make_scenario(), 1)
+
+    for moment in ("soon", float("nan")):
+        with pytest.raises((TypeError, ValueError)):
+            metrics.time("op", since=moment)
+
+
+def test_a_block_can_be_entered_again(bench: Bench) -> None:
+    bench.do(make_scenario(), 0)
+    timing = metrics.time("op")
+    with timing:
+        timing.fail("first")
+    with timing:
+        pass
+
+    operation = bench.node.recorder.operations["op"]
+    assert (operation.failures, operation.ok.total) == ({"first": 1}, 1)
+
+
 @pytest.mark.parametrize(
     ("force", "seconds"), [pytest.param(False, 2.0, id="soft"), pytest.param(True, 1.0, id="force")]
 )

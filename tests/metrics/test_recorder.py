@@ -38,6 +38,19 @@ def test_labels_tell_counters_apart(recorder: Recorder) -> None:
     assert values_of(recorder.counters) == {'sent{code="200",to="a"}': 2, "sent": 1}
 
 
+def test_labels_that_print_alike_are_one(recorder: Recorder) -> None:
+    metrics.count("sent", code=200)
+    metrics.count("sent", code="200")
+
+    assert values_of(recorder.counters) == {'sent{code="200"}': 2}
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[31mred", "x" * 1000])
+def test_a_name_that_is_no_short_line_is_refused(recorder: Recorder, name: str) -> None:
+    with pytest.raises(ValueError, match="one short line"):
+        metrics.count(name)
+
+
 def test_a_gauge_stands_where_it_was_set_last(recorder: Recorder) -> None:
     metrics.gauge("queue", 5)
     metrics.gauge("queue", 2.5)

@@ -1,9 +1,11 @@
 """The line a second."""
 
+from io import StringIO
+
 import pytest
 
 from crowsg.controller.status import Status
-from crowsg.report.progress import line
+from crowsg.report.progress import Progress, line
 from crowsg.users.counts import UserCounts
 
 
@@ -26,3 +28,15 @@ def test_a_line_says_where_the_users_stand(seconds: float, counts: UserCounts, t
     status = Status("running", "any", counts, counts.asked, "", {})
 
     assert line(seconds, status) == text
+
+
+def test_a_stream_that_breaks_ends_the_lines_and_not_the_run() -> None:
+    class Broken(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    status = Status("running", "any", UserCounts(), 0, "", {})
+    progress = Progress(Broken())
+
+    progress(1.0, status)
+    progress(2.0, status)

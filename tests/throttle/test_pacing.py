@@ -140,6 +140,23 @@ def test_a_new_rate_goes_on_from_the_last_permit(before: Rate, after: Rate, due_
     assert following.due_ns / SECOND == pytest.approx(due_s, abs=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_rate_that_changes_again_and_again_never_exceeds_the_highest(seed: int) -> None:
+    rng = random.Random(seed)
+    rates = [Rate(permits, per=1) for permits in (1, 2, 5)]
+    pacing, now_ns, times = Pacing(rates[0], 0), 0, []
+    for _ in range(2000):
+        now_ns += rng.randrange(20_000_000)
+        times += taken(pacing, [now_ns])
+        if rng.random() < 0.5:
+            pacing = pacing.follow(rng.choice(rates), now_ns)
+
+    for first in range(0, len(times), 3):
+        for last in range(first, min(len(times), first + 40)):
+            window_s = (times[last] - times[first]) / SECOND
+            assert last - first + 1 <= 5 * (window_s + GRANULE_NS / SECOND) + 1 + 1e-6
+
+
 @pytest.mark.parametrize("rate", [Rate.UNLIMITED, Rate.PAUSED, Rate.parallel(3)])
 def test_what_has_no_period_is_refused(rate: Rate) -> None:
     with pytest.raises(InvalidThrottle, match="no period"):

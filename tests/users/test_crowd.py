@@ -1,5 +1,6 @@
 """However a user ends, it is accounted for exactly once, and the node goes on."""
 
+import logging
 import random
 import sys
 from collections.abc import Callable
@@ -258,6 +259,60 @@ def test_a_stray_greenlet_that_exits_harms_nobody(bench: Bench) -> None:
 
     assert bench.count("finished") == 2
     assert bench.node.recorder.failures.groups()[0].kind == "SystemExit"
+
+
+class OddType(type):
+    """A metaclass that hides what its classes are called."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name == "__name__":
+            raise RuntimeError
+        return super().__getattribute__(name)
+
+
+class OddError(Exception, metaclass=OddType):
+    """An exception that lies about itself."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        raise RuntimeError
+
+
+def test_an_exception_that_cannot_be_examined_is_counted(bench: Bench) -> None:
+    bench.do(make_scenario(throw(OddError())), 3)
+    bench.clock.advance(1)
+
+    assert (bench.count("failed"), bench.count("running")) == (3, 0)
+
+
+def test_a_log_that_blocks_holds_up_no_count(bench: Bench) -> None:
+    class Slow(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            gevent.get_hub().switch()
+
+    handler = Slow()
+    logging.getLogger("crowsg").addHandler(handler)
+    try:
+        bench.do(make_scenario(throw(ValueError())), 3)
+        bench.clock.advance(1)
+        assert (bench.count("failed"), bench.count("running")) == (3, 0)
+    finally:
+        logging.getLogger("crowsg").removeHandler(handler)
+
+
+def test_a_handler_that_kills_the_starter_stops_only_those_users(bench: Bench) -> None:
+    def give_up(*_: object) -> None:
+        raise gevent.GreenletExit
+
+    event = ("crowsg", "throttle", "request")
+    bench.node.telemetry.attach("gives up", event, give_up)
+    bench.do(make_scenario(), 2)
+    bench.node.telemetry.detach("gives up")
+
+    bench.node.local.add(1)
+    bench.clock.advance(0)
+
+    assert bench.count("running") == 3
 
 
 def test_one_user_can_stop_another(bench: Bench) -> None:

@@ -1,5 +1,7 @@
 """Messages wait for readers, readers for messages; none is lost."""
 
+import gc
+import weakref
 from typing import Any
 
 import gevent
@@ -68,3 +70,60 @@ def test_none_is_a_message_like_any_other() -> None:
     mailbox.put(None)
 
     assert mailbox.take(0) is None
+
+
+@pytest.mark.parametrize("timeout", [float("nan")])
+def test_a_timeout_that_is_no_number_loses_no_message(timeout: float) -> None:
+    mailbox = Mailbox(ManualClock())
+
+    with pytest.raises(ValueError, match="NaN"):
+        mailbox.take(timeout)
+    mailbox.put("kept")
+
+    assert mailbox.take(0) == "kept"
+
+
+def test_an_endless_timeout_waits_for_ever() -> None:
+    clock = ManualClock()
+    mailbox = Mailbox(clock)
+    reader = gevent.spawn(mailbox.take, float("inf"))
+    clock.advance(1_000_000)
+
+    mailbox.put("late")
+    settle()
+
+    assert reader.value == "late"
+
+
+def test_the_message_of_a_reader_that_is_killed_goes_to_the_next_reader() -> None:
+    mailbox = Mailbox(ManualClock())
+    first, second = (gevent.spawn(mailbox.take, None) for _ in range(2))
+    settle()
+
+    first.kill(block=False)
+    mailbox.put("for the second")
+    settle()
+
+    assert second.value == "for the second"
+
+
+def test_a_timeout_leaves_nothing_to_the_collector() -> None:
+    clock = ManualClock()
+    mailbox = Mailbox(clock)
+
+    class Large:
+        """Something a frame holds."""
+
+    def read() -> Any:
+        large = Large()
+        with pytest.raises(TimeoutError):
+            mailbox.take(1)
+        return weakref.ref(large)
+
+    gc.disable()
+    try:
+        reader = gevent.spawn(read)
+        clock.advance(2)
+        assert reader.value() is None
+    finally:
+        gc.enable()
