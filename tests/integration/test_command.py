@@ -170,7 +170,7 @@ def test_the_two_lines_are_enough(write: Callable[[str], str]) -> None:
     assert (process.stdout, process.stderr) == ("5\n", "")
 
 
-@pytest.mark.parametrize("callback", ["init", "start"])
+@pytest.mark.parametrize("callback", ["init", "start", "busy"])
 def test_ctrl_c_ends_a_run_from_code_in_order(write: Callable[[str], str], callback: str) -> None:
     text = """
 from crowsg import users
@@ -187,8 +187,9 @@ def start(user_id):
 def teardown():
     print("torn down", flush=True)
 """
-    wait = "print('waiting', flush=True); users.sleep(1000)"
-    text = text.replace(f"WAIT_{callback.upper()}", wait)
+    pause = "while True: users.sleep(0)" if callback == "busy" else "users.sleep(1000)"
+    wait = f"print('waiting', flush=True)\n    {pause}"
+    text = text.replace("WAIT_INIT" if callback == "init" else "WAIT_START", wait)
     text = text.replace("WAIT_INIT", "pass").replace("WAIT_START", "pass")
     program = (
         f"from gevent import monkey; monkey.patch_all()\nimport crowsg; crowsg.run({write(text)!r})"
