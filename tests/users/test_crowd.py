@@ -8,9 +8,11 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from crowsg import users
 from crowsg.testing import capture_events
+from crowsg.testing.manual_clock import settle
 from tests.support.nodes import (
     Bench,
     ignore_the_stop,
@@ -286,9 +288,11 @@ def test_an_exception_that_cannot_be_examined_is_counted(bench: Bench) -> None:
 
 
 def test_a_log_that_blocks_holds_up_no_count(bench: Bench) -> None:
+    written = Event()
+
     class Slow(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            gevent.get_hub().switch()
+            written.wait()
 
     handler = Slow()
     logging.getLogger("crowsg").addHandler(handler)
@@ -298,6 +302,8 @@ def test_a_log_that_blocks_holds_up_no_count(bench: Bench) -> None:
         assert (bench.count("failed"), bench.count("running")) == (3, 0)
     finally:
         logging.getLogger("crowsg").removeHandler(handler)
+        written.set()
+        settle()
 
 
 def test_a_handler_that_kills_the_starter_stops_only_those_users(bench: Bench) -> None:
