@@ -35,6 +35,10 @@ def time(name: str, since: Moment | None = None, **labels: object) -> Timing:
             that has it as ``due``; None: there was none.
         labels: What tells samples of one name apart; few values each.
 
+    Raises:
+        TypeError, ValueError: ``name`` is no short line of text, or ``since`` no moment.
+        UserStop: On entering, where the user was asked to stop before: nothing new is begun.
+
     Blocks: never.
     """
     scope = current_scope()
