@@ -17,6 +17,7 @@ Importing has no effect: no monkey-patching, no greenlet, no socket.
 import signal
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gevent import monkey  # noqa: TID251 - asked, not used
@@ -61,6 +62,7 @@ def run(
     duration: float | None = None,
     max_duration: float = DAY_S,
     stop_timeout: float | None = None,
+    out: str | Path | None = None,
 ) -> Summary:
     """Run a scenario once, on a node of its own in this process.
 
@@ -72,6 +74,7 @@ def run(
         duration: Seconds after which the run ends; None: when the users are done.
         max_duration: Seconds after which even a forgotten run is aborted.
         stop_timeout: Seconds between asking a user to stop and killing it; None: 2, or as set.
+        out: Folder for the files of the run, see ``crowsg.results``; None: none are written.
 
     Returns:
         What the run came to.
@@ -81,8 +84,11 @@ def run(
         CrowsgError: The run could not be started.
         InvalidCount: ``users`` is no whole number >= 1.
         InvalidDuration: ``duration`` or ``max_duration`` is no number of seconds above 0.
+        ResultsError: ``out`` cannot be written to, or holds a run already.
+        InvalidAddress: The Prometheus series cannot be served where the environment says.
 
-    Blocks: until the run is over.
+    Blocks: until the run is over. Meanwhile the series are served if the environment names an
+        address for them (``CROWSG_PROMETHEUS_HOST``, ``CROWSG_PROMETHEUS_PORT``).
     """
     if not monkey.is_module_patched("socket"):
         raise NotPatched
@@ -96,10 +102,12 @@ def run(
         max_duration_s=max_duration,
     )
     with Node() as node:
-        one_run = node.one_run(options)
+        node.watch()
+        node.serve_metrics(only_if_asked=True)
+        one_run = node.one_run(options, [] if out is None else [node.results(Path(out))])
         if not _takes_ctrl_c():
             return one_run.execute()
-        with ended_by((signal.SIGINT,), one_run, _raise_keyboard_interrupt):
+        with ended_by((signal.SIGINT,), one_run.interrupt, _raise_keyboard_interrupt):
             summary = one_run.execute()
     if one_run.is_interrupted:
         raise KeyboardInterrupt
@@ -218,7 +226,7 @@ def update_settings(settings: Mapping[str, Any]) -> None:
 
     Blocks: while values are verified. Update functions run later, each on its own greenlet; one
         that raises is counted among the run's errors.
-    Emits: ``config, update`` for an update function that raised.
+    Emits: ``controller, settings``; ``config, update`` for an update function that raised.
     Source: amoc_controller:update_settings/1.
     """
     current_node().local.update_settings(settings)

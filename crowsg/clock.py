@@ -30,6 +30,34 @@ def refuse_nan(seconds: float) -> None:
         raise ValueError("nan seconds is no duration")
 
 
+class Breather:
+    """Lets everybody else run between two pieces of a long piece of work.
+
+    Args:
+        clock: Tells the time.
+        after_s: Seconds of work after which the others get a turn.
+    """
+
+    __slots__ = ("_after_ns", "_clock", "_since_ns")
+
+    def __init__(self, clock: "Clock", after_s: float = 0.002) -> None:
+        self._clock = clock
+        self._after_ns = to_ns(after_s)
+        self._since_ns = clock.now_ns()
+
+    def breathe(self) -> None:
+        """Give the others their turn, when it is time.
+
+        Blocks: until the loop has been around once, timers and sockets included.
+        """
+        if self._clock.now_ns() - self._since_ns >= self._after_ns:
+            # Not sleep(0): that lets callbacks run, up to fifty turns of them before any timer.
+            hub = gevent.get_hub()
+            with hub.loop.timer(0) as turn:
+                hub.wait(turn)
+            self._since_ns = self._clock.now_ns()
+
+
 class Timer(Protocol):
     """A callback that will run once, unless it is cancelled before."""
 

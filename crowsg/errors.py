@@ -16,7 +16,8 @@
         CodePathError  NameTaken
       ThrottleError
         InvalidThrottle (also ValueError)  NoSuchThrottle  WrongReconfiguration
-      NodeError
+      InvalidMetric (also ValueError)
+      NodeError  InvalidAddress  ResultsError
 
 ``reason`` is amoc's atom for the same trouble, where amoc has one; ``exit_code`` is what a command
 that dies of it ends with. Errors that judge input carry every problem found, not only the first.
@@ -31,6 +32,7 @@ EXIT_USAGE = 2
 EXIT_SCENARIO_FAILED = 3
 EXIT_STUCK = 5
 EXIT_ABORTED = 97
+EXIT_SATURATED = 98
 
 
 class CrowsgError(Exception):
@@ -292,6 +294,33 @@ class WrongReconfiguration(ThrottleError):
     def __init__(self, name: str, declared: object, asked: object) -> None:
         self.name = name
         super().__init__(f"throttle {name!r} was declared as {declared}, not as {asked}")
+
+
+class InvalidMetric(CrowsgError, ValueError):
+    """A metric is declared or labelled in a way that no series can have; all reasons are told."""
+
+    reason = "invalid_metric"
+
+    def __init__(self, name: object, problems: Iterable[str]) -> None:
+        self.name = name
+        self.problems = tuple(problems)
+        super().__init__(f"metric {name!r:.60}: " + "; ".join(self.problems))
+
+
+class InvalidAddress(CrowsgError):
+    """An address to listen on is none, or taken."""
+
+    reason = "invalid_address"
+
+    def __init__(self, what: str, address: str, why: str) -> None:
+        self.address = address
+        super().__init__(f"{what} cannot listen on {address}: {why}")
+
+
+class ResultsError(CrowsgError):
+    """The files of a run cannot be written; the text says where and why."""
+
+    reason = "results"
 
 
 class NodeError(CrowsgError):

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
@@ -18,13 +18,17 @@ from crowsg.config.sources import PARSER_VARIABLE, from_toml, load_parser
 from crowsg.context import Scope, adopt, node_context, scope_of
 from crowsg.controller.machine import STOP_TIMEOUT, USER_RATE, Controller, ScenarioReference
 from crowsg.errors import NodeError
+from crowsg.exporter.service import Exporter, is_asked_for
 from crowsg.health.collector import CollectorPolicy
 from crowsg.health.limits import raise_file_limit
+from crowsg.health.monitor import Health
 from crowsg.health.stray_errors import StrayErrors
 from crowsg.local import Local
 from crowsg.metrics.failures import FailureGroup
 from crowsg.metrics.recorder import Recorder
-from crowsg.one_run import OneRun, OnSample, RunOptions
+from crowsg.one_run import Observer, OneRun, RunOptions
+from crowsg.record.run_record import RunRecord
+from crowsg.results.writer import Results
 from crowsg.scenario.callbacks import Callbacks
 from crowsg.scenario.loading import Scenario, from_module, load
 from crowsg.telemetry import log
@@ -75,6 +79,9 @@ class Node:
         self.crowd = self._build_crowd()
         self.controller = self._build_controller()
         self.local = Local(self.controller)
+        self.health = Health(self.clock, self.spawn)
+        self.record = self._build_record()
+        self.exporter = self._build_exporter()
 
     def start(self) -> None:
         """Take over the manners of the process.
@@ -94,7 +101,28 @@ class Node:
         self.collector.start()
         self.stray_errors.start()
         log.attach(self.telemetry, self._logger)
+        self.exporter.start()
         self._started = True
+
+    def watch(self) -> None:
+        """Watch the event loop and the process, until the node stops."""
+        self.health.start()
+
+    def serve_metrics(self, *, only_if_asked: bool = False) -> str:
+        """Serve the Prometheus series until the node stops.
+
+        Args:
+            only_if_asked: Do so only where the environment names an address.
+
+        Returns:
+            The address, ``host:port``; empty where they are not served.
+
+        Raises:
+            InvalidAddress: It cannot be listened on.
+        """
+        if not only_if_asked or is_asked_for(self._environment):
+            self.exporter.serve(self._environment)
+        return self.exporter.address
 
     def stop(self) -> None:
         """Kill whatever still runs, without ``terminate``, and give the process back.
@@ -104,6 +132,8 @@ class Node:
         if not self._started:
             return
         self._started = False
+        self.exporter.stop()
+        self.health.stop()
         self.crowd.abandon()
         self._greenlets.kill(timeout=_LAST_BREATH_S)
         self.telemetry.detach(log.HANDLER_ID)
@@ -128,23 +158,27 @@ class Node:
         greenlet.start()
         return greenlet
 
-    def one_run(self, options: RunOptions, on_sample: OnSample | None = None) -> OneRun:
+    def one_run(self, options: RunOptions, observers: Iterable[Observer] = ()) -> OneRun:
         """Return a run of this node, to be executed."""
         return OneRun(
-            self.clock,
-            self.controller,
-            self.crowd,
-            self.recorder,
-            self.spawn,
-            options,
-            on_sample,
+            self.clock, self.controller, self.crowd, self.record, self.spawn, options, observers
         )
+
+    def results(self, folder: Path) -> Results:
+        """Return an observer of the next run that writes its files.
+
+        Raises:
+            ResultsError: They cannot be written there.
+        """
+        results = Results(folder, self.name, self.clock, self.record, self.recorder.lives)
+        results.prepare()
+        return results
 
     def _build_crowd(self) -> Crowd:
         return Crowd(
             self.clock,
             self.telemetry,
-            self.recorder.failures,
+            self.recorder,
             lambda: self.throttles.wait(USER_RATE),
             self.spawn,
             self._adopt_user,
@@ -162,6 +196,29 @@ class Node:
             Callbacks(self.telemetry, self.spawn),
             self._prepare,
             self.spawn,
+        )
+
+    def _build_record(self) -> RunRecord:
+        return RunRecord(
+            self.name,
+            self.clock,
+            self.telemetry,
+            self.controller.status,
+            self.recorder,
+            self.throttles,
+            self.health,
+        )
+
+    def _build_exporter(self) -> Exporter:
+        return Exporter(
+            self.name,
+            self.clock,
+            self.telemetry,
+            self.controller.status,
+            self.controller.over.is_set,
+            self.recorder,
+            self.throttles,
+            self.health,
         )
 
     def _adopt_user(self, greenlet: Any, user: User) -> None:

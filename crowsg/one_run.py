@@ -1,31 +1,33 @@
 """One run from its start to its summary: when it ends, and what it then came to."""
 
+import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
 
-from crowsg.clock import SECOND, Clock, to_ns
+from crowsg.clock import Clock, to_ns
 from crowsg.controller.machine import (
     STOP_TIMEOUT,
     USER_RATE,
     Controller,
     ScenarioReference,
 )
-from crowsg.controller.status import Status
 from crowsg.errors import (
     EXIT_ABORTED,
     EXIT_OK,
+    EXIT_SATURATED,
     EXIT_SCENARIO_FAILED,
     EXIT_STUCK,
     InvalidDuration,
+    InvalidStatus,
 )
-from crowsg.metrics.figures import summaries_of
-from crowsg.metrics.names import spelled
-from crowsg.metrics.recorder import Recorder, values_of
+from crowsg.record.run_record import RunRecord
+from crowsg.record.sample import Sample
 from crowsg.summary import Summary
 from crowsg.users.crowd import Crowd
 
@@ -35,6 +37,7 @@ STOPPED = "stopped"
 INTERRUPTED = "interrupted"
 MAX_DURATION = "the maximal duration is over"
 STUCK = "users could not be killed"
+SATURATED = "the generator was the limit"
 
 DAY_S = 86_400.0
 MAX_DURATION_S = 1e9
@@ -44,7 +47,17 @@ LAST_CALL_S = 10.0
 
 _EXIT_CODES = {STUCK: EXIT_STUCK, INTERRUPTED: EXIT_ABORTED, MAX_DURATION: EXIT_ABORTED}
 
-OnSample = Callable[[float, Status], object]
+_LOGGER = logging.getLogger("crowsg")
+
+
+class Observer(Protocol):
+    """Who watches a run."""
+
+    def see(self, sample: Sample) -> None:
+        """Take a sample, each second and once more when the run is over."""
+
+    def end(self, summary: Summary | None) -> None:
+        """Take what the run came to; None where it could not be started, or was broken off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,7 @@ class RunOptions:
         settings: Values by name.
         duration_s: Seconds after which the run ends, None: when the users are done.
         max_duration_s: Seconds after which even a forgotten run is aborted.
+        fail_on_saturation: Whether a run counts as failed in which the generator was the limit.
         run_id: Names the run.
     """
 
@@ -69,6 +83,7 @@ class RunOptions:
     settings: Mapping[str, Any] = field(default_factory=dict)
     duration_s: float | None = None
     max_duration_s: float = DAY_S
+    fail_on_saturation: bool = False
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
@@ -97,10 +112,11 @@ class OneRun:
 
     Args:
         clock: Tells and waits.
-        controller, crowd, recorder: The services of the node.
+        controller, crowd: The services of the node.
+        record: Looks at it meanwhile.
         spawn: Starts a function on a greenlet of the node.
         options: What to run.
-        on_sample: Called each second with (seconds since the start, status).
+        observers: Who watches. One that raises is reported and shown nothing more.
     """
 
     def __init__(
@@ -108,19 +124,19 @@ class OneRun:
         clock: Clock,
         controller: Controller,
         crowd: Crowd,
-        recorder: Recorder,
+        record: RunRecord,
         spawn: Callable[..., Any],
         options: RunOptions,
-        on_sample: OnSample | None = None,
+        observers: Iterable[Observer] = (),
     ) -> None:
         self._clock = clock
         self._controller = controller
         self._crowd = crowd
-        self._recorder = recorder
+        self._record = record
         self._spawn = spawn
         self._options = options
-        self._on_sample = on_sample
-        self._began_ns = 0
+        self._observers = list(observers)
+        self._sampling = BoundedSemaphore(1)
         self._reason = ""
         self._interrupts = 0
         self._ending = Event()
@@ -133,8 +149,23 @@ class OneRun:
 
         Blocks: until the run is over.
         """
-        self._began_ns = self._clock.now_ns()
-        started_at = self._clock.wall()
+        summary = None
+        try:
+            # Before the record of a run that goes on is begun anew.
+            if not self._controller.over.is_set():
+                raise InvalidStatus(self._controller.state, "one_run")
+            self._record.begin(self._options.run_id, str(self._options.scenario))
+            try:
+                self._execute()
+                summary = self._summarise()
+            finally:
+                self._record.end()
+        finally:
+            for observer in list(self._observers):
+                self._tell(observer, lambda each: each.end(summary))
+        return summary
+
+    def _execute(self) -> None:
         limit_ns = to_ns(self._options.max_duration_s)
         timers = [
             self._end_after(self._options.max_duration_s, MAX_DURATION),
@@ -145,6 +176,7 @@ class OneRun:
             if self._start():
                 if self._options.duration_s is not None:
                     timers.append(self._end_after(self._options.duration_s, DURATION_OVER))
+                self._record.begin_samples()
                 sampler = self._spawn(self._sample_each_second)
                 self._wait_for_the_end()
                 self._stop()
@@ -156,9 +188,9 @@ class OneRun:
             for timer in timers:
                 timer.cancel()
             if sampler is not None:
-                sampler.kill()
-        self._sample()
-        return self._summarise(started_at)
+                self._end_samples(sampler)
+        if sampler is None:
+            self._sample()
 
     def interrupt(self) -> None:
         """End the run: the first call gracefully, every other at once."""
@@ -220,38 +252,37 @@ class OneRun:
         self._ending.set()
 
     def _sample_each_second(self) -> None:
+        next_s = self._record.elapsed_s()
         while True:
-            self._clock.sleep(SAMPLE_S)
+            # By moments, not by sleeps: what a sample takes must not add up to a second.
+            next_s = max(next_s + SAMPLE_S, self._record.elapsed_s())
+            self._clock.sleep(next_s - self._record.elapsed_s())
             self._sample()
 
+    def _end_samples(self, sampler: Any) -> None:
+        # Not in the middle of one: what it has taken would be missing in the last.
+        with self._sampling:
+            sampler.kill(block=False)
+        self._sample()
+
     def _sample(self) -> None:
-        if self._on_sample is not None:
-            self._on_sample(self._elapsed_s(), self._controller.status())
+        with self._sampling:
+            sample = self._record.sample()
+            for observer in list(self._observers):
+                self._tell(observer, lambda each: each.see(sample))
 
-    def _elapsed_s(self) -> float:
-        return (self._clock.now_ns() - self._began_ns) / SECOND
+    def _tell(self, observer: Observer, tell: Callable[[Observer], object]) -> None:
+        try:
+            tell(observer)
+        except Exception:
+            self._observers.remove(observer)
+            _LOGGER.exception("an observer of the run failed and is left out from now on")
 
-    def _summarise(self, started_at: float) -> Summary:
-        status = self._controller.status()
+    def _summarise(self) -> Summary:
         trouble = self._controller.trouble
         code, reason = _EXIT_CODES.get(self._reason, EXIT_OK), self._reason
         if trouble and code != EXIT_STUCK:
             code, reason = EXIT_SCENARIO_FAILED, str(trouble[0])
-        return Summary(
-            run_id=self._options.run_id,
-            scenario=status.scenario or str(self._options.scenario),
-            settings=status.settings,
-            started_at=started_at,
-            duration_s=self._elapsed_s(),
-            exit_code=code,
-            exit_reason=reason,
-            users=status.users,
-            operations=summaries_of(self._recorder.operations, self._elapsed_s()),
-            counters=values_of(self._recorder.counters),
-            gauges=values_of(self._recorder.gauges),
-            checks={
-                spelled(key): (check.passed, check.failed)
-                for key, check in self._recorder.checks.items()
-            },
-            errors=self._recorder.failures.groups(),
-        )
+        if code == EXIT_OK and self._options.fail_on_saturation and self._record.is_saturated:
+            code, reason = EXIT_SATURATED, f"{reason}, but {SATURATED}"
+        return self._record.summary(code, reason)

@@ -6,23 +6,22 @@ from contextlib import contextmanager
 
 import gevent
 
-from crowsg.one_run import OneRun
-
 Signals = tuple[signal.Signals, ...]
 
 
 @contextmanager
 def ended_by(
-    signals: Signals, one_run: OneRun, last_resort: Callable[[], object]
+    signals: Signals, interrupt: Callable[[], object], last_resort: Callable[[], object]
 ) -> Iterator[None]:
-    """Let signals end the run inside the block; the handlers before come back after it.
+    """Let signals end what goes on inside the block; the handlers before come back after it.
 
     Python calls a handler wherever the main thread stands, in the middle of a user too: what it
     does there must not be taken for the user's own doing.
 
     Args:
         signals: Which ones; the program must be in its main thread.
-        one_run: The run: the first signal ends it gracefully, the second at once.
+        interrupt: Called in the loop for each signal: the first is to end gracefully what goes on,
+            the second at once.
         last_resort: What the third does, right there: the loop may be blocked by a user.
     """
     loop = gevent.get_hub().loop
@@ -33,7 +32,7 @@ def ended_by(
         received += 1
         if received > 2:
             last_resort()
-        loop.run_callback_threadsafe(one_run.interrupt)
+        loop.run_callback_threadsafe(interrupt)
 
     before = {number: signal.signal(number, receive) for number in signals}
     try:

@@ -8,8 +8,9 @@ from functools import partial
 import gevent
 import pytest
 
-from crowsg.clock import SECOND, Clock, MonotonicClock, to_ns
+from crowsg.clock import SECOND, Breather, Clock, MonotonicClock, to_ns
 from crowsg.testing import ManualClock
+from tests.health.blocked import BlockableClock
 
 MS = SECOND // 1000
 
@@ -245,3 +246,76 @@ def test_seconds_become_whole_nanoseconds(seconds: float, nanoseconds: int) -> N
 def test_what_is_no_time_becomes_no_nanoseconds(seconds: float) -> None:
     with pytest.raises((ValueError, OverflowError)):
         to_ns(seconds)
+
+
+def gives_a_turn(breather: Breather) -> bool:
+    """Breathe, and tell whether others ran meanwhile."""
+    other = gevent.spawn(lambda: None)
+    breather.breathe()
+    has_run = bool(other.dead)
+    other.kill()
+    return has_run
+
+
+@pytest.mark.parametrize(
+    ("ms", "has_turn"),
+    [
+        pytest.param(0, False, id="none"),
+        pytest.param(1.999, False, id="just below"),
+        pytest.param(2, True, id="two milliseconds"),
+        pytest.param(5000, True, id="long"),
+    ],
+)
+def test_others_get_a_turn_after_two_milliseconds_of_work(ms: float, has_turn: bool) -> None:
+    clock = ManualClock(start_ns=5 * SECOND)
+    breather = Breather(clock)
+
+    clock.advance(ms / 1000)
+
+    assert gives_a_turn(breather) is has_turn
+
+
+@pytest.mark.parametrize(("after_s", "has_turn"), [(0, True), (0.01, True), (0.011, False)])
+def test_work_goes_on_for_as_long_as_it_may(after_s: float, has_turn: bool) -> None:
+    clock = ManualClock()
+    breather = Breather(clock, after_s)
+
+    clock.advance(0.01)
+
+    assert gives_a_turn(breather) is has_turn
+
+
+def test_short_pieces_of_work_add_up_to_a_turn_of_the_others() -> None:
+    clock = ManualClock()
+    breather = Breather(clock)
+    turns = []
+
+    for _ in range(8):
+        clock.advance(0.0005)
+        turns.append(gives_a_turn(breather))
+
+    assert turns == [False, False, False, True] * 2
+
+
+def test_the_time_the_others_take_is_no_work() -> None:
+    clock = BlockableClock()
+    breather = Breather(clock)
+    clock.advance(0.002)
+    gevent.spawn(clock.block, 1)
+
+    breather.breathe()
+
+    assert clock.now() > 1
+    assert not gives_a_turn(breather)
+
+
+def test_a_timer_that_is_due_is_one_of_the_others() -> None:
+    clock = ManualClock()
+    breather = Breather(clock)
+    ran: list[int] = []
+    clock.advance(0.002)
+    MonotonicClock().call_later(0, lambda: ran.append(1))
+
+    breather.breathe()
+
+    assert ran == [1]

@@ -1,17 +1,27 @@
 """When a run ends, and what it says of itself."""
 
+import itertools
+import logging
 from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from crowsg import Variable, metrics, users
-from crowsg.controller.status import Status
-from crowsg.errors import InvalidDuration, ScenarioFailed, UnknownSetting
-from crowsg.one_run import OneRun, RunOptions
+from crowsg.errors import (
+    CrowsgError,
+    InvalidDuration,
+    InvalidStatus,
+    ScenarioFailed,
+    UnknownSetting,
+)
+from crowsg.one_run import RunOptions
+from crowsg.record.sample import Sample
 from crowsg.summary import Summary
+from crowsg.testing import ManualClock
+from tests.record.runs import BusyBench, Execution, Witness, counts_of
 from tests.support.nodes import (
-    UNLIMITED,
     Bench,
     ignore_the_stop,
     make_scenario,
@@ -20,38 +30,33 @@ from tests.support.nodes import (
 )
 
 
-class Execution:
-    """A run that goes on while the test moves the clock."""
+class Failing(Witness):
+    """An observer that raises whatever it is shown."""
 
-    def __init__(self, bench: Bench, scenario: Any, **options: Any) -> None:
-        self.samples: list[tuple[float, Status]] = []
-        settings = {**UNLIMITED, **options.pop("settings", {})}
-        asked = RunOptions(
-            scenario, 1, options.pop("users", 1), settings, run_id="run-1", **options
-        )
-        self.run: OneRun = bench.node.one_run(asked, lambda *sample: self.samples.append(sample))
-        self._greenlet = gevent.spawn(self._execute)
-        self._failure: BaseException | None = None
-        bench.clock.advance(0)
+    def see(self, sample: Sample) -> None:
+        super().see(sample)
+        raise OSError("boom")
 
-    def _execute(self) -> Summary | None:
-        try:
-            return self.run.execute()
-        except Exception as error:  # noqa: BLE001 - raised again by summary
-            self._failure = error
-            return None
+    def end(self, summary: Summary | None) -> None:
+        super().end(summary)
+        raise OSError("boom")
 
-    @property
-    def is_over(self) -> bool:
-        return bool(self._greenlet.ready())
 
-    def summary(self) -> Summary:
-        assert self.is_over
-        if self._failure is not None:
-            raise self._failure
-        summary = self._greenlet.value
-        assert isinstance(summary, Summary)
-        return summary
+class Slow(Witness):
+    """An observer that takes its time."""
+
+    def __init__(self, clock: ManualClock, seconds: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seconds = seconds
+
+    def see(self, sample: Sample) -> None:
+        self._clock.sleep(self._seconds)
+        super().see(sample)
+
+
+def fail() -> None:
+    raise RuntimeError("boom")
 
 
 def test_a_run_ends_when_its_users_are_done(bench: Bench) -> None:
@@ -141,6 +146,17 @@ def test_an_interrupt_ends_a_start_that_hangs(bench: Bench, callback: str) -> No
     assert torn_down == ([True] if callback == "init" else [])
 
 
+def test_a_start_that_is_interrupted_is_seen_once_and_summed_up(bench: Bench) -> None:
+    execution = Execution(bench, make_scenario(init=lambda: users.sleep(1000)))
+    bench.clock.advance(2.5)
+
+    execution.run.interrupt()
+    bench.clock.advance(1)
+
+    assert [(each.from_s, each.to_s) for each in execution.witness.samples] == [(0, 2.5)]
+    assert execution.witness.ends == [execution.summary()]
+
+
 def test_users_that_cannot_be_killed_are_said(bench: Bench) -> None:
     execution = Execution(bench, make_scenario(survive_kills), users=2, duration_s=1)
 
@@ -161,9 +177,6 @@ def test_a_removed_user_that_cannot_be_killed_ends_the_run(bench: Bench) -> None
 
 @pytest.mark.parametrize("callback", ["terminate", "teardown"])
 def test_a_failing_end_is_said(bench: Bench, callback: str) -> None:
-    def fail() -> None:
-        raise RuntimeError("boom")
-
     execution = Execution(bench, make_scenario(lambda user_id: None, **{callback: fail}))
     bench.clock.advance(0)
 
@@ -174,9 +187,6 @@ def test_a_failing_end_is_said(bench: Bench, callback: str) -> None:
 
 
 def test_a_run_that_cannot_start_raises(bench: Bench) -> None:
-    def fail() -> None:
-        raise RuntimeError("boom")
-
     with pytest.raises(ScenarioFailed):
         Execution(bench, make_scenario(init=fail)).summary()
     with pytest.raises(UnknownSetting):
@@ -188,8 +198,9 @@ def test_a_sample_is_taken_each_second_and_at_the_end(bench: Bench) -> None:
 
     bench.clock.advance(3)
 
-    assert [seconds for seconds, _ in execution.samples] == [1.0, 2.0, 2.5]
-    assert [status.users.running for _, status in execution.samples] == [4, 4, 0]
+    samples = execution.witness.samples
+    assert [(sample.from_s, sample.to_s) for sample in samples] == [(0, 1), (1, 2), (2, 2.5)]
+    assert [sample.status.users.running for sample in samples] == [4, 4, 0]
 
 
 def test_the_summary_says_what_was_run_and_keeps_secrets(bench: Bench) -> None:
@@ -280,3 +291,225 @@ def test_a_run_says_why_it_ended_when_one_user_cannot_be_killed(bench: Bench) ->
     bench.clock.advance(20)
 
     assert execution.summary().exit_reason == "users could not be killed"
+
+
+def test_observers_are_told_the_summary_once_after_the_last_sample(bench: Bench) -> None:
+    execution = Execution(bench, make_scenario(), duration_s=1.5)
+
+    bench.clock.advance(1)
+    assert execution.witness.ends == []
+    bench.clock.advance(5)
+
+    assert execution.witness.ends == [execution.summary()]
+    assert len(execution.witness.samples) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"scenario": "nowhere"}, id="no-scenario"),
+        pytest.param({"scenario": make_scenario(init=fail)}, id="init-fails"),
+        pytest.param({"scenario": make_scenario(), "settings": {"no": 1}}, id="bad-setting"),
+        pytest.param({"scenario": make_scenario(), "users": -1}, id="bad-ids"),
+    ],
+)
+def test_observers_are_told_that_a_run_could_not_start(
+    bench: Bench, options: dict[str, Any]
+) -> None:
+    execution = Execution(bench, **options)
+
+    with pytest.raises(CrowsgError):
+        execution.summary()
+    assert (execution.witness.samples, execution.witness.ends) == ([], [None])
+
+
+def test_an_observer_that_raises_is_reported_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    Execution(bench, make_scenario(), observers=[Failing()], duration_s=5)
+
+    bench.clock.advance(5)
+
+    (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert "left out from now on" in record.message
+
+
+def test_an_observer_that_raises_is_shown_nothing_more(bench: Bench) -> None:
+    failing = Failing()
+    execution = Execution(bench, make_scenario(), observers=[failing], duration_s=5)
+
+    bench.clock.advance(5)
+
+    assert (len(failing.samples), failing.ends) == (1, [])
+    assert len(execution.witness.samples) == 5
+    assert execution.summary().exit_code == 0
+
+
+def test_an_observer_that_raises_at_the_end_leaves_the_others_and_the_summary(
+    bench: Bench,
+) -> None:
+    failing = Failing()
+    execution = Execution(bench, make_scenario(init=fail), observers=[failing])
+
+    assert (failing.ends, execution.witness.ends) == ([None], [None])
+    with pytest.raises(ScenarioFailed):
+        execution.summary()
+
+
+def test_a_sample_that_observers_still_look_at_when_the_run_ends_is_shown_to_all(
+    bench: Bench,
+) -> None:
+    def start(user_id: int) -> None:
+        users.sleep(0.5)
+        metrics.observe("login", 0.1)
+        sleep_for_ever(user_id)
+
+    slow = Slow(bench.clock, 0.3)
+    execution = Execution(bench, make_scenario(start), observers=[slow], duration_s=1.1)
+
+    bench.clock.advance(5)
+
+    assert execution.witness.recorded() == counts_of(execution.summary()) == {"login": (1, 0, 0)}
+    assert len(execution.witness.samples) == 2
+
+
+def test_a_sample_in_progress_is_not_cut_when_the_run_ends() -> None:
+    bench = BusyBench(look_s=0.003)
+    turn = Event()
+
+    def start(user_id: int) -> None:
+        for n in itertools.count():
+            turn.wait()
+            turn.clear()
+            metrics.observe(f"operation {n % 50}", 0.1)
+            # Some twenty operations after the sampler began, with thirty before it.
+            if bench.clock.now() >= 1.06 and not execution.run.is_interrupted:
+                execution.run.interrupt()
+
+    def init() -> None:
+        for n in range(50):
+            metrics.observe(f"operation {n}", 0.1)
+
+    with bench.node:
+        bench.clock.on_look = turn.set
+        execution = Execution(bench, make_scenario(start, init=init))
+        bench.clock.advance(1.5)
+
+    assert execution.summary().exit_reason == "interrupted"
+    assert execution.witness.recorded() == counts_of(execution.summary())
+
+
+def test_samples_that_take_long_are_taken_by_the_second_all_the_same(bench: Bench) -> None:
+    slow = Slow(bench.clock, 0.4)
+    execution = Execution(bench, make_scenario(), observers=[slow], duration_s=4.5)
+
+    bench.clock.advance(6)
+
+    assert [sample.to_s for sample in execution.witness.samples] == [1, 2, 3, 4, 4.5]
+
+
+def test_a_run_that_is_broken_off_shows_its_last_sample(bench: Bench) -> None:
+    execution = Execution(bench, make_scenario(), users=3)
+    bench.clock.advance(1.5)
+
+    gevent.spawn(execution.greenlet.throw, gevent.Timeout())
+    bench.clock.advance(5)
+
+    samples, ends = execution.witness.samples, execution.witness.ends
+    assert [sample.status.users.removed for sample in samples] == [0, 3]
+    assert ends == [None]
+    with pytest.raises(gevent.Timeout):
+        execution.summary()
+
+
+def test_a_node_that_runs_already_is_left_alone(bench: Bench) -> None:
+    first = Execution(bench, make_scenario(), users=3, duration_s=5)
+    bench.clock.advance(2)
+
+    second = Execution(bench, make_scenario(), users=2)
+    bench.clock.advance(5)
+
+    with pytest.raises(InvalidStatus):
+        second.summary()
+    assert (first.summary().exit_reason, first.summary().users.removed) == (
+        "the duration is over",
+        3,
+    )
+    assert first.witness.samples[-1].to_s == first.summary().duration_s == 5
+
+
+def block_the_loop(bench: BusyBench) -> Any:
+    """Return a scenario whose user holds up everybody."""
+
+    def start(user_id: int) -> None:
+        users.sleep(0.5)
+        bench.clock.spend(0.4)
+        users.sleep(1)
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "exit_reason"),
+    [
+        pytest.param({}, 0, "all users are done", id="not-asked"),
+        pytest.param(
+            {"fail_on_saturation": True},
+            98,
+            "all users are done, but the generator was the limit",
+            id="asked",
+        ),
+        pytest.param(
+            {"fail_on_saturation": True, "max_duration_s": 1.5},
+            97,
+            "the maximal duration is over",
+            id="aborted",
+        ),
+    ],
+)
+def test_a_run_that_the_generator_limited_fails_where_that_is_asked_for(
+    options: dict[str, Any], exit_code: int, exit_reason: str
+) -> None:
+    bench = BusyBench()
+    with bench.node:
+        bench.node.watch()
+        execution = Execution(bench, make_scenario(block_the_loop(bench)), **options)
+        bench.clock.advance(3)
+
+    summary = execution.summary()
+    assert summary.health.saturated_s > 0
+    assert (summary.exit_code, summary.exit_reason) == (exit_code, exit_reason)
+
+
+def test_a_failing_end_is_worse_than_a_generator_that_was_the_limit() -> None:
+    bench = BusyBench()
+    with bench.node:
+        bench.node.watch()
+        scenario = make_scenario(block_the_loop(bench), terminate=fail)
+        execution = Execution(bench, scenario, fail_on_saturation=True)
+        bench.clock.advance(3)
+
+    assert execution.summary().exit_code == 3
+
+
+def test_users_that_are_stuck_are_worse_than_a_generator_that_was_the_limit() -> None:
+    bench = BusyBench()
+
+    def start(user_id: int) -> None:
+        bench.clock.spend(0.4)
+        survive_kills(user_id)
+
+    with bench.node:
+        bench.node.watch()
+        execution = Execution(bench, make_scenario(start), duration_s=1, fail_on_saturation=True)
+        bench.clock.advance(10)
+
+    assert execution.summary().exit_code == 5
+
+
+def test_a_generator_that_was_not_the_limit_fails_nothing(bench: Bench) -> None:
+    execution = Execution(bench, make_scenario(), duration_s=3, fail_on_saturation=True)
+
+    bench.clock.advance(3)
+
+    assert execution.summary().exit_code == 0

@@ -55,6 +55,8 @@ class Sizes:
         period_s: What the users of ``lateness`` sleep.
         grace_s: What users have between being asked and being killed.
         events: Events emitted per sample.
+        watched: Users who are watched.
+        watched_s: For how long they are, and are not.
     """
 
     few: int
@@ -62,10 +64,22 @@ class Sizes:
     period_s: float
     grace_s: float
     events: int
+    watched: int
+    watched_s: float
 
 
-FULL = Sizes(few=10_000, many=100_000, period_s=10.0, grace_s=2.0, events=200_000)
-SMOKE = Sizes(few=100, many=300, period_s=0.2, grace_s=0.1, events=1_000)
+FULL = Sizes(
+    few=10_000,
+    many=100_000,
+    period_s=10.0,
+    grace_s=2.0,
+    events=200_000,
+    watched=5_000,
+    watched_s=20.0,
+)
+SMOKE = Sizes(
+    few=100, many=300, period_s=0.2, grace_s=0.1, events=1_000, watched=100, watched_s=2.0
+)
 
 
 def catalogue(sizes: Sizes) -> tuple[Benchmark, ...]:
@@ -80,13 +94,14 @@ def catalogue(sizes: Sizes) -> tuple[Benchmark, ...]:
         _removal("remove-obeying", "obeying", many, str(sizes.grace_s)),
         _telemetry(str(sizes.events)),
         _recording(str(sizes.events)),
+        _scrape(str(sizes.watched), str(sizes.watched_s)),
+        _live(str(sizes.watched), str(sizes.watched_s)),
     )
 
 
 def crowsg(*arguments: str) -> Subject:
     """Return crowsg, its process patched as ``crowsg run`` patches its own."""
-    module = ("--module", "contrib.benchmarks.on_crowsg")
-    return Subject("crowsg", ("-m", "gevent.monkey", *module, *arguments))
+    return _patched("crowsg", "on_crowsg", *arguments)
 
 
 def gevent(title: str, *arguments: str) -> Subject:
@@ -164,8 +179,54 @@ def _recording(samples: str) -> Benchmark:
             Figure("observe_ns", "metrics.observe, ns", 600, 300),
             Figure("time_ns", "with metrics.time, ns", 1200, 700),
             Figure("time_since_ns", "with metrics.time(since=), ns"),
+            Figure("time_failed_ns", "with metrics.time and fail, ns"),
+            Figure("time_labels_ns", "with metrics.time with a label, ns"),
             Figure("count_ns", "metrics.count, ns"),
             Figure("count_labels_ns", "metrics.count with a label, ns"),
+            Figure("gauge_ns", "metrics.gauge, ns"),
+            Figure("check_ns", "metrics.check, ns"),
         ),
-        (Subject("crowsg", ("-m", "contrib.benchmarks.recording_cost", "cost", samples)),),
+        (
+            _patched("crowsg", "recording_cost", "cost", samples),
+            _patched("prometheus_client", "recording_cost", "library", samples),
+        ),
     )
+
+
+def _scrape(users: str, seconds: str) -> Benchmark:
+    return Benchmark(
+        "scrape",
+        (
+            Figure("scrape_ms", f"slowest scrape under {users} users, ms", 100, 100),
+            Figure("series", "series in it, a histogram being one"),
+            Figure("lines", "lines in it"),
+            *_lateness_of_the_watched("scraped each second"),
+        ),
+        (_patched("crowsg", "on_watching", "scrape", users, seconds),),
+    )
+
+
+def _live(users: str, seconds: str) -> Benchmark:
+    return Benchmark(
+        "live",
+        (
+            Figure("frame_ms", f"live view of 200 x 60 under {users} users, CPU ms a frame"),
+            *_lateness_of_the_watched("shown"),
+        ),
+        (_patched("crowsg", "on_watching", "live", users, seconds),),
+    )
+
+
+def _lateness_of_the_watched(how: str) -> tuple[Figure, ...]:
+    return (
+        Figure("alone_p99_ms", "lateness of users nobody watches, p99, ms"),
+        Figure("alone_max_ms", "the same, max, ms"),
+        Figure("late_p99_ms", f"the same, {how}, p99, ms"),
+        Figure("late_max_ms", f"the same, {how}, max, ms"),
+    )
+
+
+def _patched(title: str, module: str, *arguments: str) -> Subject:
+    """Return a module in a process that is patched as ``crowsg run`` patches its own."""
+    name = f"contrib.benchmarks.{module}"
+    return Subject(title, ("-m", "gevent.monkey", "--module", name, *arguments))

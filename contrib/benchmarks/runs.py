@@ -69,7 +69,7 @@ def measure(
         rest_s: Seconds to wait at the most, before each process, for other programs to rest.
 
     Raises:
-        Broken: A process failed, or left a figure out.
+        Broken: A process failed, or crowsg left a figure out; others give those they know.
     """
     subjects = [subject for subject in benchmark.subjects if subject.needs_locust in pythons]
     answers: dict[str, list[dict[str, float]]] = {subject.title: [] for subject in subjects}
@@ -84,7 +84,12 @@ def measure(
             answers[subject.title].append(answer)
             report(f"{benchmark.name}, {subject.title}: {answer}; others {others[-1]:.2f} cores")
     keys = [figure.key for figure in benchmark.figures]
-    spreads = {title: _spreads(keys, given) for title, given in answers.items()}
+    spreads = {
+        title: _spreads(
+            [key for key in keys if key in given[0] or title == subjects[0].title], given
+        )
+        for title, given in answers.items()
+    }
     return Outcome(benchmark, spreads, spread(others))
 
 

@@ -30,7 +30,7 @@ def _lines(outcome: Outcome) -> list[str]:
         peers = "; ".join(
             f"{title}: {_spread(given[figure.key])}"
             for title, given in outcome.spreads.items()
-            if title != OURS
+            if title != OURS and figure.key in given
         )
         bounds = f"{_bound(figure.must)} | {_bound(figure.aims)}"
         judged = verdict(figure, ours.median)

@@ -4,6 +4,7 @@ import io
 import logging
 import sys
 import traceback
+from typing import Any
 
 import click
 
@@ -42,8 +43,17 @@ def _print_whatever_there_is() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+class _Stderr(logging.StreamHandler[Any]):
+    """Writes to whatever stderr is at the moment: a live view puts itself in its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def _log_to_stderr() -> None:
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    form = "%(levelname)s: %(message)s"
+    logging.basicConfig(format=form, level=logging.WARNING, handlers=[_Stderr()])
 
 
 def exit_code_of(arguments: list[str] | None = None) -> int:

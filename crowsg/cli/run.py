@@ -4,28 +4,43 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import click
+from gevent.event import Event
 
+from crowsg.background import write_all
 from crowsg.cli.types import Duration, IdRange, RateType
 from crowsg.config.settings import Text
 from crowsg.config.sources import from_assignments
 from crowsg.errors import EXIT_ABORTED
 from crowsg.health.limits import file_warning
 from crowsg.node import Node
-from crowsg.one_run import DAY_S, RunOptions, with_own_settings
+from crowsg.one_run import DAY_S, Observer, RunOptions, with_own_settings
 from crowsg.rate import Rate
+from crowsg.report.announcement import Announcement
+from crowsg.report.live import LiveView
+from crowsg.report.outlet import Outlet
 from crowsg.report.progress import Progress
+from crowsg.report.streams import redirected
 from crowsg.report.table import print_summary
 from crowsg.signals import ended_by
+from crowsg.summary import Summary
 
 _EXAMPLE = """\b
 Example:
   crowsg run scenarios/messaging.py --users 1000 --user-rate 100/s \\
-    --set number_of_neighbours=4
+    --set number_of_neighbours=4 --out results
 """
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STDERR = 2
+_DUMB = ("dumb", "unknown")
+_PATIENCE_S = 1.0
+
+View = LiveView | Progress
 
 
 @click.command(epilog=_EXAMPLE)
@@ -42,7 +57,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @click.option(
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings, a TOML file."
 )
-@click.option("--quiet", is_flag=True, help="No progress lines.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for the files of the run, a new one."
+)
+@click.option("--linger", type=Duration(), help="Serve the final metrics for this time (0s).")
+@click.option(
+    "--fail-on-saturation", is_flag=True, help="Exit with 98 if crowsg itself was the limit."
+)
+@click.option("--quiet", is_flag=True, help="No live view and no progress lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def run(  # noqa: PLR0913 - an argument is an option
     scenario: str,
@@ -50,6 +72,9 @@ def run(  # noqa: PLR0913 - an argument is an option
     ids: tuple[int, int] | None,
     assignments: tuple[str, ...],
     config: Path | None,
+    out: Path | None,
+    linger: float | None,
+    fail_on_saturation: bool,
     quiet: bool,
     as_json: bool,
     user_rate: Rate | None,
@@ -60,7 +85,8 @@ def run(  # noqa: PLR0913 - an argument is an option
     """Run SCENARIO, a file or a module name on the code paths, and sum it up.
 
     The run ends when all users are done, when --duration is over, or on Ctrl-C: once for a graceful
-    end, twice for an end at once.
+    end, twice for an end at once. Meanwhile Prometheus can scrape it: CROWSG_PROMETHEUS_HOST and
+    CROWSG_PROMETHEUS_PORT say where, 127.0.0.1:9464 or the next free port by default.
     """
     if users is not None and ids is not None:
         raise click.UsageError("give --users or --ids, not both")
@@ -73,16 +99,74 @@ def run(  # noqa: PLR0913 - an argument is an option
         with_own_settings(given, user_rate, stop_timeout),
         duration,
         max_duration,
+        fail_on_saturation,
     )
-    progress = None if quiet else Progress(sys.stderr)
     with Node(settings_file=config) as node:
         if warning := file_warning(last_id + 1 - first_id, node.file_limit):
             click.echo(f"warning: {warning}", err=True)
-        one_run = node.one_run(asked, progress)
-        with ended_by(_SIGNALS, one_run, lambda: os._exit(EXIT_ABORTED)):
-            summary = one_run.execute()
+        summary = _execute(node, asked, out, quiet)
+        _print(summary, as_json)
+        if linger:
+            _linger(linger)
+    return summary.exit_code or 0
+
+
+def _execute(node: Node, asked: RunOptions, out: Path | None, quiet: bool) -> Summary:
+    node.watch()
+    address = node.serve_metrics()
+    observers: list[Observer] = [] if out is None else [node.results(out)]
+    # Without a stderr, its descriptor may by now be anything else's.
+    quiet = quiet or sys.stderr is None
+    view = _view(str(asked.scenario), quiet)
+    if not quiet:
+        say = partial(click.echo, err=True)
+        observers += [Announcement(say, f"metrics: http://{address}/metrics"), view]
+    one_run = node.one_run(asked, observers)
+    end_at_once = partial(_exit_at_once, view.last_words)
+    with ended_by(_SIGNALS, one_run.interrupt, end_at_once), _printed_by(view.outlet):
+        return one_run.execute()
+
+
+def _view(title: str, quiet: bool) -> View:
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in _DUMB:
+        return Progress(partial(write_all, _STDERR), encoding)
+    return LiveView(title, _STDERR, encoding, has_colours=not os.environ.get("NO_COLOR"))
+
+
+@contextmanager
+def _printed_by(outlet: Outlet) -> Iterator[None]:
+    """Let nothing that is printed inside the block wait for whoever reads stderr."""
+    printed: tuple[str, ...] = ()
+    try:
+        with redirected(_STDERR, outlet.print) as printed:
+            yield
+    finally:
+        # What comes next on stdout would have to wait for them anyway.
+        while not outlet.close(_PATIENCE_S) and "stdout" in printed:
+            pass
+
+
+def _print(summary: Summary, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(summary.as_dict(), indent=2, allow_nan=False))
     else:
         print_summary(summary)
-    return summary.exit_code
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _linger(seconds: float) -> None:
+    """Let the final metrics be scraped, until the time is over or somebody has enough."""
+    enough = Event()
+    with ended_by(_SIGNALS, enough.set, _exit_at_once):
+        enough.wait(seconds)
+
+
+def _exit_at_once(last_words: Callable[[], bytes] = bytes) -> None:
+    """End the process, and say something before, if that takes no more than a second."""
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(EXIT_ABORTED))
+    signal.setitimer(signal.ITIMER_REAL, _PATIENCE_S)
+    with suppress(OSError):
+        write_all(_STDERR, last_words())
+    os._exit(EXIT_ABORTED)

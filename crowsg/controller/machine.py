@@ -108,14 +108,14 @@ class Controller:
             raise InvalidRange(first_id, last_id, self._highest_id)
         self._highest_id = last_id
         self._crowd.add(first_id, last_id)
-        self._emit_users("add", last_id + 1 - first_id)
+        self._emit("users", last_id + 1 - first_id, type="add")
 
     def remove_users(self, count: int, force: bool = False) -> int:
         """End users; see ``crowsg.controller``."""
         self._require("remove_users", "running")
         check_count(count, least=0)
         chosen = self._crowd.remove(count, force)
-        self._emit_users("remove", chosen)
+        self._emit("users", chosen, type="remove")
         return chosen
 
     def stop_scenario(self) -> None:
@@ -136,7 +136,9 @@ class Controller:
     def update_settings(self, settings: Mapping[str, Any]) -> None:
         """Change settings of the run, all or none; see ``crowsg.update_settings``."""
         self._require("update_settings", "running")
-        for name, call in self._settings.update(settings):
+        calls = self._settings.update(settings)
+        self._emit("settings", len(settings), names=sorted(settings))
+        for name, call in calls:
             self._spawn(self._call_update, name, call)
 
     def disable(self) -> None:
@@ -208,6 +210,7 @@ class Controller:
         self.trouble = []
         self.over.clear()
         self._recorder.reset()
+        self._throttles.forget()
         self._settings.clear()
         try:
             variables = compose(self._own_variables(), scenario.declarations)
@@ -312,12 +315,10 @@ class Controller:
             metadata = {"log_level": "error", "setting": name, "reason": describe(error)}
             self._telemetry.execute(("crowsg", "config", "update"), {"error": 1}, metadata)
 
-    def _emit_users(self, kind: str, count: int) -> None:
+    def _emit(self, what: str, count: int, **metadata: Any) -> None:
         scenario = self._scenario.name if self._scenario else None
         self._telemetry.execute(
-            ("crowsg", "controller", "users"),
-            {"count": count},
-            {"scenario": scenario, "type": kind},
+            ("crowsg", "controller", what), {"count": count}, {"scenario": scenario, **metadata}
         )
 
 

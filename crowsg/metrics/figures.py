@@ -6,7 +6,6 @@ from typing import Any
 
 from crowsg.clock import SECOND
 from crowsg.metrics.histogram import Histogram
-from crowsg.metrics.names import Key, spelled
 from crowsg.metrics.operation import Operation
 
 _FRACTIONS = (0.5, 0.9, 0.95, 0.99, 0.999)
@@ -33,6 +32,28 @@ class Latency:
         p50, p90, p95, p99, p99_9 = (ns / SECOND for ns in histogram.quantiles(_FRACTIONS))
         mean = histogram.sum_ns / total / SECOND
         return cls(mean, p50, p90, p95, p99, p99_9, histogram.max_ns / SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An operation over a short time.
+
+    Attributes:
+        ok, failed, interrupted: Samples in that time.
+        service: Service times of the ok and failed ones; None without any.
+        response: Their response times; None where there were no intended moments.
+    """
+
+    ok: int
+    failed: int
+    interrupted: int
+    service: Latency | None
+    response: Latency | None
+
+    @property
+    def count(self) -> int:
+        """Samples, whatever became of them."""
+        return self.ok + self.failed + self.interrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +92,10 @@ def summary_of(operation: Operation, seconds: float) -> OperationSummary:
     service = operation.service()
     ok, failed = operation.ok.total, operation.failed.total
     return OperationSummary(
-        count=operation.count,
+        count=ok + failed + operation.interrupted.total,
         ok=ok,
         failed=failed,
-        interrupted=operation.interrupted,
+        interrupted=operation.interrupted.total,
         failures=dict(operation.failures),
         rate_per_s=(ok + failed) / seconds if seconds else 0.0,
         service=Latency.of(service),
@@ -83,8 +104,12 @@ def summary_of(operation: Operation, seconds: float) -> OperationSummary:
     )
 
 
-def summaries_of(
-    operations: Mapping[Key, Operation], seconds: float
-) -> dict[str, OperationSummary]:
-    """Sum up all operations, by their spelled names."""
-    return {spelled(key): summary_of(each, seconds) for key, each in operations.items()}
+def interval_of(recent: Operation) -> Interval:
+    """Put the samples of a short time in figures."""
+    return Interval(
+        ok=recent.ok.total,
+        failed=recent.failed.total,
+        interrupted=recent.interrupted.total,
+        service=Latency.of(recent.service()),
+        response=Latency.of(recent.response),
+    )

@@ -11,11 +11,15 @@ a histogram that has seen one holds some 2400 counts; it grows only as far as it
 Merging adds counts: a quantile of merged histograms equals that of one that saw every sample.
 
 HdrHistogram cuts powers of two the same way; its decimal precision would cost a division more.
+
+Distributions over coarser limits, as Prometheus asks for, are sums over slices of the counts:
+``ends_of`` turns limits into the slices' ends once, ``Histogram.counts_between`` adds up.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
+from operator import sub
 
 SUB_BUCKETS = 64
 _SHIFT = 6
@@ -29,6 +33,21 @@ def index_of(value_ns: int) -> int:
     if exponent <= 0:
         return value_ns
     return (exponent << _SHIFT) + (value_ns >> exponent)
+
+
+def ends_of(limits_ns: Iterable[int]) -> tuple[int, ...]:
+    """Return, for each limit, the index behind the last bucket that counts as at or below it.
+
+    A bucket counts as below a limit when its middle is.
+    """
+    pairs = ((limit, index_of(limit)) for limit in limits_ns)
+    return tuple(index + (middle_of(index) <= limit) for limit, index in pairs)
+
+
+def middle_of(index: int) -> int:
+    """Return the value in the middle of a bucket, in nanoseconds."""
+    low, high = bounds_of(index)
+    return (low + high - 1) // 2
 
 
 def bounds_of(index: int) -> tuple[int, int]:
@@ -52,7 +71,7 @@ class Histogram:
     __slots__ = ("counts", "max_ns", "sum_ns")
 
     def __init__(self) -> None:
-        self.counts = [0] * _FIRST_SIZE
+        self.counts: list[int] = []
         self.sum_ns = 0
         self.max_ns = 0
 
@@ -62,26 +81,25 @@ class Histogram:
         return sum(self.counts)
 
     def record(self, value_ns: int) -> None:
-        """Count one sample; a negative one counts as 0."""
+        """Count one sample; it must not be negative."""
         if value_ns > self.max_ns:
             self.max_ns = value_ns
-        elif value_ns < 0:
-            value_ns = 0
         self.sum_ns += value_ns
-        # index_of, written out: this is the hot path, and a call costs as much as all of it.
+        # index_of, written out: this is the hot path, and a call costs half of all this.
         exponent = value_ns.bit_length() - _EXACT_BITS
-        index = value_ns if exponent <= 0 else (exponent << _SHIFT) + (value_ns >> exponent)
+        if exponent > 0:
+            value_ns = (exponent << _SHIFT) + (value_ns >> exponent)
         try:
-            self.counts[index] += 1
+            self.counts[value_ns] += 1
         except IndexError:
-            self.counts.extend([0] * (index + SUB_BUCKETS - len(self.counts)))
-            self.counts[index] += 1
+            self._grow(value_ns + SUB_BUCKETS)
+            self.counts[value_ns] += 1
 
     def merge(self, other: "Histogram") -> None:
         """Add the samples of ``other``."""
-        missing = len(other.counts) - len(self.counts)
-        if missing > 0:
-            self.counts.extend([0] * missing)
+        if not other.counts:
+            return
+        self._grow(len(other.counts))
         for index, count in other.nonzero():
             self.counts[index] += count
         self.sum_ns += other.sum_ns
@@ -89,7 +107,13 @@ class Histogram:
 
     def nonzero(self) -> Iterator[tuple[int, int]]:
         """Yield (index, count) of the buckets that hold samples, in order."""
-        return ((index, count) for index, count in enumerate(self.counts) if count)
+        # By octaves: most hold nothing, and to find that out takes a hundredth of a look at each.
+        for low in range(0, len(self.counts), SUB_BUCKETS):
+            octave = self.counts[low : low + SUB_BUCKETS]
+            if any(octave):
+                for index, count in enumerate(octave, low):
+                    if count:
+                        yield index, count
 
     def quantiles(self, fractions: Iterable[float]) -> list[int]:
         """Return the values below or at which each of the fractions of samples lies.
@@ -108,8 +132,7 @@ class Histogram:
             rank = min(total, max(1, math.ceil(fraction * total)))
             while seen < rank:
                 index, seen = next(buckets)
-            low, high = bounds_of(index)
-            values.append(min(self.max_ns, (low + high - 1) // 2))
+            values.append(min(self.max_ns, middle_of(index)))
         return values
 
     def _cumulated(self) -> Iterable[tuple[int, int]]:
@@ -118,17 +141,45 @@ class Histogram:
             (index for index, _ in pairs), accumulate(count for _, count in pairs), strict=True
         )
 
-    def counts_up_to(self, limits_ns: Iterable[int]) -> list[int]:
-        """Return how many samples lie at or below each limit, as far as the buckets tell.
+    def counts_between(self, ends: Sequence[int]) -> list[int]:
+        """Return how many samples lie between 0 and the first of ``ends``, that and the next, ...
 
-        A bucket counts as below a limit when its middle is.
+        Args:
+            ends: Indexes of buckets, ascending; see ``ends_of``.
         """
-        pairs = [(sum(bounds_of(index)) // 2, count) for index, count in self.nonzero()]
-        return [sum(count for middle, count in pairs if middle <= limit) for limit in limits_ns]
+        counts = self.counts
+        return [sum(counts[low:high]) for low, high in pairwise((0, *ends))]
 
-    def load(self, counts: Mapping[int, int], sum_ns: int, max_ns: int) -> None:
-        """Hold exactly these counts; what ``nonzero``, ``sum_ns`` and ``max_ns`` gave elsewhere."""
-        self.counts = [0] * max(_FIRST_SIZE, 1 + max(counts, default=0))
-        for index, count in counts.items():
-            self.counts[index] = count
-        self.sum_ns, self.max_ns = sum_ns, max_ns
+    def copy(self) -> "Histogram":
+        """Return a histogram of the same samples."""
+        twin = Histogram()
+        twin.counts, twin.sum_ns, twin.max_ns = self.counts.copy(), self.sum_ns, self.max_ns
+        return twin
+
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """Return the samples that came after ``earlier`` was copied from this histogram.
+
+        Their largest is exact where it is the largest of all, otherwise as its bucket tells.
+        """
+        recent = Histogram()
+        if self.counts == earlier.counts:
+            return recent
+        recent.counts = [0] * len(self.counts)
+        for low in range(0, len(self.counts), SUB_BUCKETS):
+            octave = slice(low, low + SUB_BUCKETS)
+            now, before = self.counts[octave], earlier.counts[octave]
+            if now != before:
+                recent.counts[octave] = map(sub, now, before) if before else now
+        recent.sum_ns = self.sum_ns - earlier.sum_ns
+        recent.max_ns = self.max_ns
+        if self.max_ns == earlier.max_ns:
+            highest = max(index for index, _ in recent.nonzero())
+            recent.max_ns = min(self.max_ns, middle_of(highest))
+        return recent
+
+    def _grow(self, size: int) -> None:
+        """Have at least ``size`` buckets in whole octaves; none at all before the first sample."""
+        octaves = -(-max(size, _FIRST_SIZE) // SUB_BUCKETS)
+        missing = octaves * SUB_BUCKETS - len(self.counts)
+        if missing > 0:
+            self.counts.extend([0] * missing)

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from crowsg.metrics.figures import Latency
+from crowsg.report.spelling import duration, shortened, size
 from crowsg.summary import Summary
 
 _MAX_ERRORS = 10
@@ -31,6 +32,10 @@ def print_summary(summary: Summary) -> None:
         console.print(_checks(summary))
     if summary.errors:
         console.print(_errors(summary))
+    console.print(_generator(summary))
+    for stall in summary.health.stalls:
+        text = f"the event loop was blocked for {duration(stall.seconds)} by {stall.place}"
+        console.print(escape(text), style="red")
 
 
 def _users(summary: Summary) -> Table:
@@ -54,15 +59,7 @@ def _operations(summary: Summary) -> Table:
 def _latency(latency: Latency | None) -> tuple[str, ...]:
     if latency is None:
         return ("", "", "", "")
-    return tuple(_time(seconds) for seconds in (latency.p50, latency.p95, latency.p99, latency.max))
-
-
-def _time(seconds: float) -> str:
-    """Spell a duration with three digits that count."""
-    for unit, name in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
-        if seconds >= unit:
-            return f"{seconds / unit:.3g} {name}" if seconds < 1000 else f"{seconds:.0f} s"
-    return f"{seconds / 1e-9:.0f} ns"
+    return tuple(map(duration, (latency.p50, latency.p95, latency.p99, latency.max)))
 
 
 def _numbers(title: str, numbers: Mapping[str, float]) -> Table:
@@ -82,7 +79,7 @@ def _checks(summary: Summary) -> Table:
 def _errors(summary: Summary) -> Table:
     table = _columns("error", "count")
     for group in summary.errors[:_MAX_ERRORS]:
-        table.add_row(escape(_short(group.sample)), str(group.count))
+        table.add_row(escape(shortened(group.sample, _MAX_SAMPLE)), str(group.count))
     hidden = summary.errors[_MAX_ERRORS:]
     if hidden:
         count = sum(group.count for group in hidden)
@@ -90,12 +87,17 @@ def _errors(summary: Summary) -> Table:
     return table
 
 
-def _short(sample: str) -> str:
-    """Keep kind, beginning of the text, and the place it came from."""
-    if len(sample) <= _MAX_SAMPLE:
-        return sample
-    place = sample.rpartition(" (")[2]
-    return f"{sample[: _MAX_SAMPLE - len(place)]}... ({place}"
+def _generator(summary: Summary) -> str:
+    health = summary.health
+    lag = f", lag p99 {duration(health.loop_lag.p99)}" if health.loop_lag is not None else ""
+    used = f"cpu {health.cpu_mean:.0%}, at most {health.cpu_max:.0%}{lag}"
+    text = f"generator: {used}, {size(health.resident_bytes)}, {health.open_files} files"
+    if not health.saturated_s:
+        return text
+    return (
+        f"{text}\n[red]it was the limit for {health.saturated_s:.0f} s[/red]: what users measured "
+        "then is in part its own delay"
+    )
 
 
 def _table(name: str, number: str) -> Table:

@@ -15,6 +15,7 @@ crowsg, scenario, terminate, *    span                scenario, state
 crowsg, scenario, setup, *        span                scenario
 crowsg, scenario, teardown, *     span                scenario
 crowsg, controller, users         count               scenario, type (add or remove)
+crowsg, controller, settings      count               scenario, names
 crowsg, throttle, init            count 1             name
 crowsg, throttle, rate            rate, interval (s)  name
 crowsg, throttle, request         count 1             name

@@ -1,10 +1,12 @@
 """The throttles of a node, by name."""
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from crowsg.clock import SECOND, Clock
 from crowsg.errors import NoSuchThrottle, WrongReconfiguration
+from crowsg.metrics.histogram import Histogram
 from crowsg.rate import Rate
 from crowsg.telemetry.bus import Bus
 from crowsg.throttle.gate import Gate
@@ -18,6 +20,7 @@ class ThrottleInfo:
         rate: The rate in force.
         waiting: Greenlets that wait for a permit.
         requested, granted: Permits asked for and given so far.
+        executed: Actions that a permit let run.
         lost_s: Seconds of schedule lost while permits were wanted.
     """
 
@@ -25,19 +28,51 @@ class ThrottleInfo:
     waiting: int
     requested: int
     granted: int
+    executed: int
     lost_s: float
+
+    @property
+    def per_second(self) -> float:
+        """The rate in force in permits per second; infinite for one without an interval."""
+        if self.rate.is_unlimited or self.rate.is_parallel:
+            return math.inf
+        return self.rate.permits * SECOND / self.rate.interval_ns
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values; an unlimited rate has no interval."""
+        is_unlimited = self.rate.is_unlimited
+        return {
+            "rate": str(self.rate) if is_unlimited else self.rate.permits,
+            "interval_s": None if is_unlimited else self.rate.interval_ns / SECOND,
+            "requested": self.requested,
+            "granted": self.granted,
+            "executed": self.executed,
+            "lost_s": self.lost_s,
+        }
 
 
 class _Throttle:
     """A gate, what it was declared as, and its counts."""
 
-    __slots__ = ("declared", "gate", "granted", "requested")
+    __slots__ = ("declared", "gate", "granted", "requested", "waits")
 
     def __init__(self, declared: Rate, gate: Gate) -> None:
         self.declared = declared
         self.gate = gate
         self.requested = 0
         self.granted = 0
+        self.waits = Histogram()
+
+    def info(self) -> ThrottleInfo:
+        gate = self.gate
+        return ThrottleInfo(
+            gate.rate,
+            gate.waiting,
+            self.requested,
+            self.granted,
+            self.granted,
+            gate.lost_ns / SECOND,
+        )
 
 
 class Throttles:
@@ -47,6 +82,7 @@ class Throttles:
         self._clock = clock
         self._telemetry = telemetry
         self._throttles: dict[str, _Throttle] = {}
+        self._ended: dict[str, tuple[ThrottleInfo, Histogram]] = {}
         self._request = telemetry.event(("crowsg", "throttle", "request"))
         self._execute = telemetry.event(("crowsg", "throttle", "execute"))
 
@@ -83,8 +119,10 @@ class Throttles:
         throttle.requested += 1
         if self._request.handlers:
             self._request.fire({"count": 1}, {"name": name})
+        asked_ns = self._clock.now_ns()
         due_ns = throttle.gate.wait()
         throttle.granted += 1
+        throttle.waits.record(self._clock.now_ns() - asked_ns)
         if self._execute.handlers:
             self._execute.fire({"count": 1}, {"name": name})
         return due_ns
@@ -111,7 +149,9 @@ class Throttles:
 
         Source: amoc_throttle:stop/1.
         """
-        self._find(name).gate.close()
+        throttle = self._find(name)
+        self._ended[name] = throttle.info(), throttle.waits
+        throttle.gate.close()
         del self._throttles[name]
 
     def stop_all(self) -> None:
@@ -119,17 +159,27 @@ class Throttles:
         for name in self.names():
             self.stop(name)
 
+    def forget(self) -> None:
+        """Forget the throttles of the last run, which have ended."""
+        self._ended = {}
+
     def info(self, name: str) -> ThrottleInfo:
         """Return the throttle as it stands.
 
         Raises:
             NoSuchThrottle: It was not started.
         """
-        throttle = self._find(name)
-        gate = throttle.gate
-        return ThrottleInfo(
-            gate.rate, gate.waiting, throttle.requested, throttle.granted, gate.lost_ns / SECOND
-        )
+        return self._find(name).info()
+
+    def infos(self) -> dict[str, ThrottleInfo]:
+        """Return all throttles of the run, those that have ended as they then stood."""
+        ended = {name: info for name, (info, _) in self._ended.items()}
+        return ended | {name: each.info() for name, each in self._throttles.items()}
+
+    def waits(self) -> dict[str, Histogram]:
+        """Return how long permits were waited for, by throttle, as ``infos``."""
+        ended = {name: waits for name, (_, waits) in self._ended.items()}
+        return ended | {name: each.waits for name, each in self._throttles.items()}
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all throttles."""

@@ -37,6 +37,11 @@ class UserCounts:
     lost: int = 0
     stuck: int = 0
 
+    @property
+    def started(self) -> int:
+        """Users that began to run, whatever became of them."""
+        return self.asked - self.waiting - self.cancelled
+
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name, for files."""
         return asdict(self)

@@ -10,7 +10,7 @@ from gevent.event import Event
 
 from crowsg.clock import Clock
 from crowsg.health.collector import CollectorPolicy
-from crowsg.metrics.failures import FailureLog
+from crowsg.metrics.recorder import Recorder
 from crowsg.telemetry.bus import Bus
 from crowsg.telemetry.span import SpanEvents
 from crowsg.users.counts import Outcome, UserCounts
@@ -34,7 +34,7 @@ class Crowd:
     Args:
         clock: Tells and waits.
         telemetry: Where the span of each user goes.
-        failures: Takes the exceptions of users.
+        recorder: Takes the exceptions of users, and how long they lived.
         admit: Blocks until one more user may start.
         spawn: Starts a function on a greenlet of this node.
         adopt: Makes a greenlet that was not started part of a user.
@@ -46,7 +46,7 @@ class Crowd:
         self,
         clock: Clock,
         telemetry: Bus,
-        failures: FailureLog,
+        recorder: Recorder,
         admit: Callable[[], object],
         spawn: Callable[..., Any],
         adopt: Callable[[Any, User], object],
@@ -55,7 +55,7 @@ class Crowd:
     ) -> None:
         self._clock = clock
         self._span = SpanEvents(telemetry, ("crowsg", "scenario", "start"))
-        self._failures = failures
+        self._recorder = recorder
         self._adopt = adopt
         self._collector = collector
         self._grace = grace
@@ -146,8 +146,10 @@ class Crowd:
         )
 
     def _cancel(self, count: int) -> int:
-        cancelled = self._starter.cancel(count)
+        ranges = self._starter.cancel(count)
+        cancelled = sum(map(len, ranges))
         self._ended["cancelled"] += cancelled
+        self._recorder.lives.cancel(ranges)
         self._look_for_the_last()
         return cancelled
 
@@ -176,7 +178,7 @@ class Crowd:
 
     def _live(self, user: User) -> None:
         """Be the user's greenlet. However its code ends, the user is accounted for once."""
-        user.began = True
+        user.began_ns = self._clock.now_ns()
         error: BaseException | None = None
         try:
             if user.stopping:
@@ -192,7 +194,7 @@ class Crowd:
         # First of all: nothing reaches the user any more, and what follows may block, as logging.
         self._count_out(user, outcome)
         if outcome == "failed" and error is not None:
-            self._failures.record(error)
+            self._recorder.failures.record(error)
         # The traceback refers to this frame: broken here, the cycle needs no collector.
         del error
 
@@ -203,6 +205,8 @@ class Crowd:
 
     def _count_out(self, user: User, outcome: Outcome) -> None:
         user.end()
+        assert user.began_ns is not None
+        self._recorder.lives.end(user.id, user.began_ns, self._clock.now_ns(), outcome)
         self._users.pop(user.id, None)
         self._leaving.pop(user.id, None)
         self._stuck.discard(user.id)

@@ -43,17 +43,18 @@ class Starter:
         if self._greenlet is None:
             self._greenlet = self._spawn(self._start_all)
 
-    def cancel(self, count: int) -> int:
-        """Forget up to ``count`` users, the last asked for first; returns how many."""
-        cancelled = min(count, self.waiting)
-        left = cancelled
+    def cancel(self, count: int) -> list[range]:
+        """Forget up to ``count`` users, the last asked for first; returns their ids."""
+        left = min(count, self.waiting)
+        self.waiting -= left
+        cancelled = []
         while left:
             ids = self._ranges.pop()
             kept = ids[: max(0, len(ids) - left)]
-            left -= len(ids) - len(kept)
+            cancelled.append(ids[len(kept) :])
+            left -= len(cancelled[-1])
             if kept:
                 self._ranges.append(kept)
-        self.waiting -= cancelled
         if not self.waiting and self._greenlet is not None:
             self._greenlet.kill(block=False)
             self._greenlet = None

@@ -31,7 +31,8 @@ class User:
         stop_is_due: Whether it was asked, and ``UserStop`` has not been raised yet.
         failing: Whether a greenlet it spawned ended by an exception.
         kills: How often it was killed so far.
-        began: Whether its first step was taken.
+        began_ns: When its first step was taken, in nanoseconds of the clock; None before that.
+        held: How many operations are going on that a stop waits for.
     """
 
     __slots__ = (
@@ -40,10 +41,10 @@ class User:
         "_children",
         "_clock",
         "_greenlet",
-        "_held",
         "_mailbox",
-        "began",
+        "began_ns",
         "failing",
+        "held",
         "id",
         "kills",
         "stop_is_due",
@@ -56,13 +57,13 @@ class User:
         self.stop_is_due = False
         self.failing = False
         self.kills = 0
-        self.began = False
+        self.began_ns: int | None = None
+        self.held = 0
         self._clock = clock
         self._greenlet: Any = None
         self._mailbox: Mailbox | None = None
         self._children: set[Any] | None = None
         self._beat_ns: int | None = None
-        self._held = 0
 
     def __repr__(self) -> str:
         return f"<User {self.id}>"
@@ -138,22 +139,19 @@ class User:
         if self.stop_is_due:
             self._interrupt(self._stop)
 
-    def hold(self) -> None:
-        """Let a stop wait until ``release`` was called as often.
+    def refuse_to_begin(self) -> None:
+        """Begin nothing that a stop would have to wait for when one is due already.
 
         Raises:
-            UserStop: One is due already: what would be held up is not begun.
+            UserStop: One is due, and nothing goes on that it waits for.
         """
-        if self.stop_is_due and not self._held and getcurrent() is self._greenlet:
+        if self.stop_is_due and not self.held and getcurrent() is self._greenlet:
             self.stop_is_due = False
             raise UserStop
-        self._held += 1
 
     def release(self) -> None:
-        """Let a stop through that waited, at the next blocking point."""
-        self._held -= 1
-        if self.stop_is_due:
-            self._interrupt(self._stop_unless_held)
+        """Let a stop through that waited for an operation, at the next blocking point."""
+        self._interrupt(self._stop_unless_held)
 
     def kill(self) -> None:
         """Throw ``GreenletExit`` into the user, at its next blocking point."""
@@ -184,12 +182,12 @@ class User:
 
     def _interrupt(self, deliver: Callable[..., object], *args: Any) -> None:
         # Before its first step a throw would end the greenlet uncounted; the step itself looks.
-        if self.began:
+        if self.began_ns is not None:
             gevent.get_hub().loop.run_callback(deliver, *args)
 
     def _stop_unless_held(self) -> None:
         # Judged here, on delivery: the user may have begun an operation since it was asked.
-        if not self._held:
+        if not self.held:
             self._stop()
 
     def _stop(self) -> None:

@@ -13,9 +13,14 @@ NOBODY: tuple[str, ...] = ()
 # A dotted name, what lies below it included, and the modules or rooms that may refer to it;
 # ``crowsg`` is the package's own ``__init__`` alone.
 ALLOWED = {
-    "gevent.monkey": ("crowsg", "crowsg.__main__", "crowsg.testing.pytest_plugin"),
+    "gevent.monkey": (
+        "crowsg",
+        "crowsg.__main__",
+        "crowsg.testing.pytest_plugin",
+        "crowsg.health.watchdog",
+    ),
     "click": CLI,
-    "rich": (*CLI, "crowsg.report.table"),
+    "rich": (*CLI, "crowsg.report"),
     "packaging": ("crowsg.scenario.dependencies",),
     "pytest": ("crowsg.testing.pytest_plugin",),
     "time": ("crowsg.clock",),
@@ -26,7 +31,7 @@ ALLOWED = {
     "datetime.datetime.utcnow": NOBODY,
     "asyncio": NOBODY,
     "zerorpc": NOBODY,
-    "prometheus_client": NOBODY,
+    "prometheus_client": ("crowsg.exporter.node_series",),
     "pickle": NOBODY,
     "marshal": NOBODY,
     "shelve": NOBODY,

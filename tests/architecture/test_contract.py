@@ -5,13 +5,14 @@ Here and nowhere else in the tests; whoever changes a row changes the contract, 
 
 import re
 from dataclasses import fields
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from crowsg import errors
 from crowsg.config.variable import RESERVED_NAMES
 from crowsg.controller.status import State
+from crowsg.health.record import HealthSummary
 from crowsg.summary import Summary
 from crowsg.users.counts import Outcome, UserCounts
 from tests.architecture.commands import commands, flags
@@ -25,9 +26,10 @@ COMMANDS = {
 # The flags of each command: those it has already, and those it will get.
 FLAGS = {
     "crowsg run": (
-        "users ids user-rate duration max-duration stop-timeout set config quiet json help",
-        "arrivals nodes name bind keys expect-nodes wait on-node-loss out journal stall-timeout "
-        "linger fail-if junit fail-on-saturation log-level log-json",
+        "users ids user-rate duration max-duration stop-timeout set config out linger "
+        "fail-on-saturation quiet json help",
+        "arrivals nodes name bind keys expect-nodes wait on-node-loss journal stall-timeout "
+        "fail-if junit log-level log-json",
     ),
     "crowsg scenarios": ("json help", ""),
     "crowsg scenarios list": ("json help", ""),
@@ -41,6 +43,7 @@ EXIT_CODES = {
     "EXIT_SCENARIO_FAILED": 3,
     "EXIT_STUCK": 5,
     "EXIT_ABORTED": 97,
+    "EXIT_SATURATED": 98,
 }
 
 RESERVED = {
@@ -62,7 +65,9 @@ SUMMARY = {
 
 
 def summary() -> Summary:
-    return Summary("id", "chat", {}, 0.0, 0.0, 0, "", UserCounts(), {}, {}, {}, {}, ())
+    health = HealthSummary(0.0, (), 0.0, 0.0, None, None, 0.0, 0, 0, ())
+    told: tuple[Any, ...] = ({}, {}, {}, {}, {}, (), (), health, ())
+    return Summary("id", "chat", {}, 0.0, 0.0, 0, "", UserCounts(), *told)
 
 
 def long(names: str) -> set[str]:

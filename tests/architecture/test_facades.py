@@ -42,6 +42,7 @@ FORWARDERS: dict[Callable[..., Any], Callable[..., Any]] = {
     telemetry.detach: Bus.detach,
     telemetry.execute: Bus.execute,
     metrics.check: Recorder.check,
+    metrics.declare: Recorder.declare,
     users.receive: User.receive,
     users.pace: User.pace,
     users.spawn: User.spawn,

@@ -106,10 +106,10 @@ def test_users_can_have_ids_of_their_own(scenario: str, capsys: pytest.CaptureFi
     assert (said["users"]["asked"], said["users"]["failed"]) == (3, 1)
 
 
-def test_progress_goes_to_stderr(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_goes_to_stderr(scenario: str, capfd: pytest.CaptureFixture[str]) -> None:
     exit_code_of(["run", scenario, "--json"])
 
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert json.loads(out)["exit_code"] == 0
     assert "0:00  0 running, 1 finished, 0 failed" in err
 

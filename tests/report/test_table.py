@@ -4,16 +4,25 @@ from dataclasses import replace
 
 import pytest
 
-from crowsg.metrics.failures import FailureGroup
+from crowsg.health.record import HealthSummary, StallSummary
 from crowsg.metrics.figures import Latency, OperationSummary
 from crowsg.report.table import print_summary
 from crowsg.summary import Summary
 from crowsg.users.counts import UserCounts
+from tests.report.samples import failure
 
-
-def failure(sample: str, count: int = 1) -> FailureGroup:
-    return FailureGroup("ValueError", "x", count, 0.0, 0.0, sample)
-
+HEALTH = HealthSummary(
+    saturated_s=0.0,
+    saturated=(),
+    cpu_mean=0.25,
+    cpu_max=0.5,
+    loop_lag=None,
+    gc_pause=None,
+    gc_pause_s=0.0,
+    resident_bytes=48_000_000,
+    open_files=12,
+    stalls=(),
+)
 
 SUMMARY = Summary(
     run_id="run-1",
@@ -28,7 +37,11 @@ SUMMARY = Summary(
     gauges={},
     checks={},
     counters={"sent": 5, "mean": 0.5},
+    throttles={},
     errors=(failure("ValueError: [red]x[/red]"),),
+    nodes=(),
+    health=HEALTH,
+    events=(),
 )
 
 
@@ -86,6 +99,41 @@ def test_gauges_and_checks_are_shown(capsys: pytest.CaptureFixture[str]) -> None
     lines = printed(replace(SUMMARY, gauges={"queue": 3}, checks={"sound": (7, 2)}), capsys)
 
     assert {"queue 3", "sound 7 2"} <= set(lines)
+
+
+def test_the_last_line_is_about_the_generator(capsys: pytest.CaptureFixture[str]) -> None:
+    lags = Latency(0.001, 0.001, 0.001, 0.001, 0.002, 0.003, 0.004)
+
+    lines = printed(replace(SUMMARY, health=replace(HEALTH, loop_lag=lags)), capsys)
+
+    assert lines[-1] == "generator: cpu 25%, at most 50%, lag p99 2 ms, 48 MB, 12 files"
+
+
+def test_a_loop_nobody_watched_has_no_lag(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(SUMMARY, capsys)[-1] == "generator: cpu 25%, at most 50%, 48 MB, 12 files"
+
+
+def test_a_generator_that_was_the_limit_is_marked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+
+    lines = printed(replace(SUMMARY, health=replace(HEALTH, saturated_s=3.2)), capsys)
+
+    assert lines[-1] == (
+        "it was the limit for 3 s: what users measured then is in part its own delay"
+    )
+
+
+def test_what_blocked_the_loop_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    stalls = (StallSummary(1.0, 2.5, "start (chat.py:[7])"),)
+
+    lines = printed(replace(SUMMARY, health=replace(HEALTH, stalls=stalls)), capsys)
+
+    assert lines[-1] == "the event loop was blocked for 2.5 s by start (chat.py:[7])"
 
 
 def test_everything_fits_eighty_columns(

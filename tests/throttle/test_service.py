@@ -66,7 +66,40 @@ def test_info_counts_what_was_asked_for_and_given(throttles: Throttles) -> None:
     info = throttles.info("a")
 
     assert (info.rate, info.waiting, info.requested, info.granted) == (Rate.UNLIMITED, 0, 3, 3)
-    assert info.lost_s == 0.0
+    assert (info.executed, info.lost_s) == (3, 0.0)
+
+
+def test_what_has_ended_is_told_as_it_then_stood(throttles: Throttles) -> None:
+    throttles.start("a", Rate.UNLIMITED)
+    throttles.wait("a")
+
+    throttles.stop_all()
+
+    assert throttles.infos()["a"].rate == Rate.UNLIMITED
+    assert (throttles.infos()["a"].granted, throttles.waits()["a"].total) == (1, 1)
+
+
+def test_what_has_ended_is_forgotten_with_the_next_run(throttles: Throttles) -> None:
+    throttles.start("a", Rate.UNLIMITED)
+    throttles.stop_all()
+
+    throttles.forget()
+
+    assert (throttles.infos(), throttles.waits()) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("rate", "per_second"),
+    [
+        pytest.param(Rate(120), 2.0, id="a minute's worth"),
+        pytest.param(Rate.PAUSED, 0.0, id="paused"),
+        pytest.param(Rate.UNLIMITED, float("inf"), id="unlimited"),
+    ],
+)
+def test_the_limit_is_told_per_second(throttles: Throttles, rate: Rate, per_second: float) -> None:
+    throttles.start("a", rate)
+
+    assert throttles.info("a").per_second == per_second
 
 
 def test_starting_and_changing_are_told() -> None:

@@ -3,6 +3,7 @@
 import logging
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from gevent.event import Event
 
 from crowsg import users
+from crowsg.metrics.lives import Life
 from crowsg.testing import capture_events
 from crowsg.testing.manual_clock import settle
 from tests.support.nodes import (
@@ -21,6 +23,8 @@ from tests.support.nodes import (
     sleep_for_ever,
     survive_kills,
 )
+
+SECOND = 1_000_000_000
 
 
 class Unprintable(Exception):
@@ -369,3 +373,87 @@ def test_the_identity_of_users_holds_at_every_moment(bench: Bench, seed: int) ->
     counts = bench.node.local.status().users
     assert (bench.state(), counts.waiting, counts.running) == ("finished", 0, 0)
     assert is_balanced(counts.as_dict())
+
+
+def test_the_durations_of_users_are_kept(bench: Bench) -> None:
+    bench.do(make_scenario(lambda user_id: users.sleep(user_id)), 3)
+    bench.clock.advance(5)
+
+    durations = bench.node.recorder.lives.durations
+    assert (durations.total, durations.sum_ns, durations.max_ns) == (3, 6 * SECOND, 3 * SECOND)
+
+
+@pytest.mark.parametrize(("start", "outcome"), ENDINGS)
+def test_every_ending_leaves_one_life(bench: Bench, start: Any, outcome: str) -> None:
+    bench.node.recorder.lives.keep()
+    bench.do(make_scenario(start), 3)
+
+    bench.clock.advance_until(lambda: bench.count("running") == 0)
+
+    lives = [life for life in bench.node.recorder.lives.take() if isinstance(life, Life)]
+    assert sorted((life.user_id, life.outcome) for life in lives) == [
+        (user_id, outcome) for user_id in (1, 2, 3)
+    ]
+
+
+def test_a_life_runs_from_the_first_step_to_the_end(bench: Bench) -> None:
+    bench.node.recorder.lives.keep()
+    bench.clock.advance(1)
+    bench.do(make_scenario(lambda user_id: users.sleep(2)), 1)
+    bench.clock.advance(5)
+
+    (life,) = bench.node.recorder.lives.take()
+    assert isinstance(life, Life)
+    assert (life.began_ns, life.ended_ns) == (1 * SECOND, 3 * SECOND)
+
+
+def test_a_user_that_was_waiting_leaves_a_life_without_times(bench: Bench) -> None:
+    bench.node.recorder.lives.keep()
+    bench.node.local.do(make_scenario(), 2, {"user_rate": 0})
+    bench.clock.advance(1)
+
+    bench.node.local.remove(1)
+
+    lives = bench.node.recorder.lives
+    assert lives.take() == [range(2, 3)]
+    assert lives.durations.total == 0
+
+
+def test_a_user_killed_before_its_first_step_lived_no_time(bench: Bench) -> None:
+    bench.node.recorder.lives.keep()
+    bench.do(make_scenario(), 0)
+
+    bench.node.crowd._begin(4)
+    bench.node.crowd._users[4].kill()
+    bench.clock.advance(1)
+
+    assert bench.node.recorder.lives.take() == [Life(4, 0, 0, "killed")]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lives_and_counts_agree(bench: Bench, seed: int) -> None:
+    rng = random.Random(seed)
+
+    def live(user_id: int) -> None:
+        users.sleep(rng.uniform(0, 3))
+        if rng.random() < 0.3:
+            raise ValueError
+
+    bench.node.recorder.lives.keep()
+    bench.node.local.do(make_scenario(live), 20, {"user_rate": "5/s"})
+    for _ in range(20):
+        bench.node.local.add(rng.randrange(1, 5))
+        bench.node.local.remove(rng.randrange(5), rng.random() < 0.5)
+        bench.clock.advance(rng.uniform(0, 1))
+    bench.node.local.stop()
+    bench.clock.advance(10)
+
+    lives, counts = bench.node.recorder.lives, bench.node.local.status().users
+    outcomes: Counter[str] = Counter()
+    for life in lives.take():
+        if isinstance(life, range):
+            outcomes["cancelled"] += len(life)
+        else:
+            outcomes[life.outcome] += 1
+    assert outcomes == {name: n for name, n in counts.as_dict().items() if n and name != "asked"}
+    assert lives.durations.total == counts.started

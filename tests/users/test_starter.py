@@ -1,5 +1,6 @@
 """Users that wait: started in order, cancelled from the end."""
 
+import random
 from typing import Any
 
 import gevent
@@ -50,12 +51,57 @@ def test_those_asked_for_last_are_cancelled_first(cancel: int, left: list[int]) 
     ramp.starter.add(10, 11)
     settle()
 
-    assert ramp.starter.cancel(cancel) == min(cancel, 5)
+    ramp.starter.cancel(cancel)
     assert ramp.starter.waiting == len(left)
     ramp.permit.set()
     settle()
 
     assert ramp.started == left
+
+
+@pytest.mark.parametrize(
+    ("cancel", "cancelled"),
+    [
+        pytest.param(0, [], id="nobody"),
+        pytest.param(1, [range(11, 12)], id="the last"),
+        pytest.param(2, [range(10, 12)], id="a whole range"),
+        pytest.param(4, [range(10, 12), range(2, 4)], id="a range and a part"),
+        pytest.param(5, [range(10, 12), range(1, 4)], id="all"),
+        pytest.param(99, [range(10, 12), range(1, 4)], id="more than there are"),
+    ],
+)
+def test_a_cancellation_tells_whom_it_struck(cancel: int, cancelled: list[range]) -> None:
+    ramp = Ramp()
+    ramp.starter.add(1, 3)
+    ramp.starter.add(10, 11)
+
+    assert ramp.starter.cancel(cancel) == cancelled
+
+
+def test_a_cancellation_of_nobody_strikes_nobody() -> None:
+    assert Ramp().starter.cancel(5) == []
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_everybody_is_started_or_cancelled_once(seed: int) -> None:
+    rng, ramp = random.Random(seed), Ramp()
+    last_id = 0
+    cancelled: list[int] = []
+
+    for _ in range(rng.randrange(1, 40)):
+        if rng.random() < 0.5:
+            first_id, last_id = last_id + 1, last_id + rng.randrange(1, 30)
+            ramp.starter.add(first_id, last_id)
+        else:
+            cancelled += [id for ids in ramp.starter.cancel(rng.randrange(40)) for id in ids]
+        if rng.random() < 0.3:
+            ramp.permit.set()
+            settle()
+            ramp.permit.clear()
+    ramp.permit.set()
+    settle()
+
+    assert sorted([*ramp.started, *cancelled]) == list(range(1, last_id + 1))
 
 
 def test_users_added_after_everybody_was_cancelled_start() -> None:
@@ -89,4 +135,4 @@ def test_a_million_million_waiting_users_take_no_room() -> None:
     ramp.starter.add(1, 10**12)
     settle()
 
-    assert ramp.starter.cancel(10**12) == 10**12
+    assert ramp.starter.cancel(10**12) == [range(1, 10**12 + 1)]

@@ -1,0 +1,74 @@
+"""A second of a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crowsg.clock import Breather, Clock
+from crowsg.controller.status import Status
+from crowsg.health.monitor import Reading
+from crowsg.metrics.failures import FailureGroup
+from crowsg.metrics.figures import Interval, interval_of
+from crowsg.metrics.names import Key, spelled
+from crowsg.metrics.operation import Operation
+from crowsg.throttle.service import ThrottleInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What there was to see of a run at one moment, and since the sample before.
+
+    Attributes:
+        from_s, to_s: The time it covers, in seconds since the start of the run.
+        status: The node at its end.
+        operations: Those with samples in that time, by name.
+        everything: All operations in that time taken together.
+        throttles: As they stand, by name.
+        errors: The failures of the run so far, grouped, the most frequent first.
+        health: The generator itself in that time.
+    """
+
+    from_s: float
+    to_s: float
+    status: Status
+    operations: Mapping[str, Interval]
+    everything: Interval
+    throttles: Mapping[str, ThrottleInfo]
+    errors: tuple[FailureGroup, ...]
+    health: Reading
+
+    @property
+    def seconds(self) -> float:
+        """How long the time is."""
+        return self.to_s - self.from_s
+
+
+class Window:
+    """Tells what operations recorded since it was last asked.
+
+    Args:
+        clock: Tells when it is time to let others run.
+        operations: The operations, which grow.
+    """
+
+    def __init__(self, clock: Clock, operations: Mapping[Key, Operation]) -> None:
+        self._clock = clock
+        self._operations = operations
+        self._before: dict[Key, Operation] = {}
+
+    def take(self) -> tuple[dict[str, Interval], Interval]:
+        """Return the operations with samples since the last call, and all of them together.
+
+        Blocks: between two operations, so that many of them hold up nobody.
+        """
+        breather = Breather(self._clock)
+        intervals, everything = {}, Operation()
+        for key, operation in list(self._operations.items()):
+            before = self._before.get(key) or Operation()
+            if operation.differs_from(before):
+                # No switch from here to the copy: no sample falls between two windows.
+                recent = operation.since(before)
+                self._before[key] = operation.copy()
+                intervals[spelled(key)] = interval_of(recent)
+                everything.merge(recent)
+            breather.breathe()
+        return intervals, interval_of(everything)

@@ -1,0 +1,179 @@
+"""A user that blocks the event loop of a real run is named while it does, and in the summary."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.integration, pytest.mark.wall_clock]
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60
+FILE = "scenario_of_the_test.py"
+LINE = re.compile(r"WARNING: the event loop is blocked for (\d+\.\d) s by (.*)\n")
+
+SPINNING = """
+import time
+
+def init():
+    pass
+
+def spin(seconds):
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        pass
+
+def start(user_id):
+    spin(2.5)
+"""
+IN_C = """
+from gevent.monkey import get_original
+
+def init():
+    pass
+
+def start(user_id):
+    get_original("time", "sleep")(SECONDS)
+"""
+IN_THE_MIDDLE = """
+from gevent.monkey import get_original
+from crowsg import users
+
+def init():
+    pass
+
+def start(user_id):
+    users.sleep(1.2)
+    get_original("time", "sleep")(1.2)
+    users.sleep(0.5)
+"""
+
+
+@dataclass
+class Run:
+    """A run in which one user blocked the loop for two and a half seconds.
+
+    Attributes:
+        place: Where the user did it.
+        seconds, told: What was said of it, when and where.
+        is_early: Whether that was said while the run went on.
+        summary: What the run came to.
+    """
+
+    place: str
+    seconds: float
+    told: str
+    is_early: bool
+    summary: dict[str, Any]
+
+    @property
+    def stall(self) -> dict[str, Any]:
+        """Return the longest stall; a busy machine may have added others."""
+        return longest(self.summary)
+
+
+def longest(summary: dict[str, Any]) -> dict[str, Any]:
+    stall: dict[str, Any] = max(summary["health"]["stalls"], key=lambda each: each["seconds"])
+    return stall
+
+
+def start(folder: Path, text: str, *options: str) -> "subprocess.Popen[str]":
+    """Start a run of one user of a scenario of this text."""
+    (folder / FILE).write_text(text)
+    return subprocess.Popen(
+        [sys.executable, "-m", "crowsg", "run", folder / FILE, "--users", "1", "--json", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Wait for the end of a run and return its summary."""
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    summary: dict[str, Any] = json.loads(out)
+    assert process.returncode == summary["exit_code"]
+    return summary
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((SPINNING, "spin"), id="Python"),
+        pytest.param((IN_C.replace("SECONDS", "2.5"), "start"), id="a call into C"),
+    ],
+)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    text, function = request.param
+    process = start(tmp_path_factory.mktemp("run"), text, "--fail-on-saturation")
+    assert process.stderr is not None
+    told = next(filter(None, map(LINE.fullmatch, process.stderr)))
+    is_early = process.poll() is None
+    return Run(rf"{function} \({FILE}:\d+\)", float(told[1]), told[2], is_early, end(process))
+
+
+def test_who_blocks_the_loop_is_named(run: Run) -> None:
+    assert re.fullmatch(run.place, run.told)
+
+
+def test_it_is_told_while_the_loop_is_blocked(run: Run) -> None:
+    assert run.is_early
+    assert 1.0 <= run.seconds < 2.4
+
+
+def test_the_summary_names_who_blocked_the_loop(run: Run) -> None:
+    assert re.fullmatch(run.place, run.stall["place"])
+
+
+def test_the_summary_tells_when_and_for_how_long(run: Run) -> None:
+    duration_s = run.summary["duration_s"]
+
+    assert 2.4 < run.stall["seconds"] < duration_s + 0.1
+    assert 0 <= run.stall["at_s"] < duration_s - 2.4
+
+
+def test_the_summary_tells_when_the_generator_was_the_limit(run: Run) -> None:
+    health = run.summary["health"]
+
+    spans = health["saturated"]
+    assert health["saturated_s"] == pytest.approx(sum(to_s - from_s for from_s, to_s in spans))
+    assert health["saturated_s"] > 2
+
+
+def test_the_lag_is_as_long_as_the_loop_was_blocked(run: Run) -> None:
+    assert 2.4 < run.summary["health"]["loop_lag"]["max"] <= run.stall["seconds"]
+
+
+def test_a_run_that_may_not_be_saturated_fails(run: Run) -> None:
+    assert run.summary["exit_code"] == 98
+    assert run.summary["exit_reason"] == "all users are done, but the generator was the limit"
+
+
+def test_a_run_that_may_be_saturated_does_not_fail(tmp_path: Path) -> None:
+    summary = end(start(tmp_path, IN_C.replace("SECONDS", "0.3")))
+
+    assert summary["health"]["saturated_s"] > 0
+    assert (summary["exit_code"], summary["exit_reason"]) == (0, "all users are done")
+
+
+def test_a_stall_in_the_middle_of_a_run_is_on_record_where_it_was(tmp_path: Path) -> None:
+    summary = end(start(tmp_path, IN_THE_MIDDLE))
+
+    assert longest(summary)["at_s"] == pytest.approx(1.2, abs=0.5)
+
+
+def test_a_stall_is_on_record_where_there_is_no_stderr(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(IN_C.replace("SECONDS", "1.3"))
+    command = f"exec '{sys.executable}' -m crowsg run '{tmp_path / FILE}' --json --quiet 2>&-"
+
+    out = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PATIENCE_S
+    ).stdout
+
+    assert longest(json.loads(out))["place"].startswith(f"start ({FILE}:")
