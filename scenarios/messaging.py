@@ -41,6 +41,15 @@ required_variables = [
     Variable("number_of_neighbours", "on either side of a user", 2, at_least_one),
 ]
 
+COUNTERS = {
+    "messages_sent": "Messages that users wrote of their own.",
+    "messages_received": "Such messages that arrived.",
+    "answers_sent": "Answers to such messages.",
+    "answers_received": "Answers that arrived.",
+    "server_routed": "Messages and answers the server passed on.",
+    "server_dropped": "Messages and answers for users that were not connected.",
+}
+
 own_server: list[Process] = []  # at most one, from setup to teardown
 
 
@@ -62,7 +71,9 @@ def teardown() -> None:
 
 
 def init() -> tuple[str, int]:
-    """Look up once per node where the server is."""
+    """Declare, once per node, what is counted, and look up where the server is."""
+    for name, help in COUNTERS.items():
+        metrics.declare("counter", name, help)
     return config.get("host"), config.get("port")
 
 
