@@ -37,7 +37,7 @@ Example:
 """
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STDERR = 2
-_DUMB = ("dumb", "unknown")
+_DUMB = ("", "dumb", "unknown")
 _PATIENCE_S = 1.0
 
 View = LiveView | Progress
@@ -105,9 +105,8 @@ def run(  # noqa: PLR0913 - an argument is an option
         if warning := file_warning(last_id + 1 - first_id, node.file_limit):
             click.echo(f"warning: {warning}", err=True)
         summary = _execute(node, asked, out, quiet)
-        _print(summary, as_json)
-        if linger:
-            _linger(linger)
+        with _lingering(linger):
+            _print(summary, as_json)
     return summary.exit_code or 0
 
 
@@ -129,7 +128,7 @@ def _execute(node: Node, asked: RunOptions, out: Path | None, quiet: bool) -> Su
 
 def _view(title: str, quiet: bool) -> View:
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    if quiet or not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in _DUMB:
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM", "") in _DUMB:
         return Progress(partial(write_all, _STDERR), encoding)
     return LiveView(title, _STDERR, encoding, has_colours=not os.environ.get("NO_COLOR"))
 
@@ -156,10 +155,16 @@ def _print(summary: Summary, as_json: bool) -> None:
         sys.stdout.flush()
 
 
-def _linger(seconds: float) -> None:
+@contextmanager
+def _lingering(seconds: float | None) -> Iterator[None]:
     """Let the final metrics be scraped, until the time is over or somebody has enough."""
+    if not seconds:
+        yield
+        return
     enough = Event()
+    # From before the summary is printed: who has read it may have enough at once.
     with ended_by(_SIGNALS, enough.set, _exit_at_once):
+        yield
         enough.wait(seconds)
 
 

@@ -49,6 +49,9 @@ OnFirst = Callable[[FailureGroup, BaseException], object]
 class FailureLog:
     """The failures of one node: bounded in groups and in text, counts conserved.
 
+    Attributes:
+        began_ns: When the time of the groups began, in nanoseconds of the clock.
+
     Args:
         clock: Tells when.
         on_first: Called with (group, exception) at the first failure of each group.
@@ -58,12 +61,12 @@ class FailureLog:
         self._clock = clock
         self._on_first = on_first
         self._groups: dict[tuple[str, str], FailureGroup] = {}
-        self._began_ns = clock.now_ns()
+        self.began_ns = clock.now_ns()
 
     def reset(self) -> None:
         """Forget everything and start the time of the groups anew."""
         self._groups = {}
-        self._began_ns = self._clock.now_ns()
+        self.began_ns = self._clock.now_ns()
 
     def record(self, error: BaseException) -> None:
         """Count a failure. Never raises, whatever the exception is made of.
@@ -79,7 +82,7 @@ class FailureLog:
 
     def _record(self, error: BaseException) -> None:
         kind, text = kind_of(error), line_of(error)
-        now_s = (self._clock.now_ns() - self._began_ns) / SECOND
+        now_s = (self._clock.now_ns() - self.began_ns) / SECOND
         key = (kind, _VARYING.sub("*", text))
         group = self._groups.get(key)
         if group is None and len(self._groups) >= MAX_GROUPS:

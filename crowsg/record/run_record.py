@@ -1,7 +1,7 @@
 """Everything on record of one run of a node."""
 
 from collections.abc import Callable
-from copy import copy
+from dataclasses import replace
 
 from crowsg.clock import SECOND, Breather, Clock
 from crowsg.controller.status import Status
@@ -146,8 +146,13 @@ class RunRecord:
         return summaries
 
     def _errors(self) -> tuple[FailureGroup, ...]:
-        # Copies: the groups themselves go on counting.
-        return tuple(map(copy, self._recorder.failures.groups()))
+        # Copies: the groups themselves go on counting, and from when the scenario was loaded.
+        failures = self._recorder.failures
+        loaded_s = (failures.began_ns - self.began_ns) / SECOND
+        return tuple(
+            replace(each, first_s=each.first_s + loaded_s, last_s=each.last_s + loaded_s)
+            for each in failures.groups()
+        )
 
     def _restart_samples(self) -> None:
         self._sampled_s = 0.0

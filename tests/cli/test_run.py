@@ -1,6 +1,7 @@
 """``crowsg run`` without a process of its own: what it refuses, and with which words."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,19 @@ def start(user_id, state):
     metrics.count(f"size {state[0]} word {state[1]}")
     if user_id == 13:
         raise ValueError("unlucky")
+"""
+
+BLOCKING = """
+from crowsg import users
+
+def init():
+    pass
+
+def start(user_id):
+    from gevent.monkey import get_original
+    users.sleep(0.1)
+    get_original("time", "sleep")(0.3)
+    users.sleep(0.1)
 """
 
 
@@ -112,6 +126,106 @@ def test_progress_goes_to_stderr(scenario: str, capfd: pytest.CaptureFixture[str
     out, err = capfd.readouterr()
     assert json.loads(out)["exit_code"] == 0
     assert "0:00  0 running, 1 finished, 0 failed" in err
+
+
+@pytest.mark.parametrize(
+    ("port", "words"),
+    [
+        pytest.param("nonsense", "CROWSG_PROMETHEUS_PORT is", id="a word"),
+        pytest.param("-1", "CROWSG_PROMETHEUS_PORT is", id="negative"),
+        pytest.param("65536", "CROWSG_PROMETHEUS_PORT is", id="too large"),
+        pytest.param("TAKEN", "already in use", id="taken"),
+    ],
+)
+def test_a_port_that_cannot_be_listened_on_is_one_line_before_anything_is_run(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    port: str,
+    words: str,
+) -> None:
+    path = tmp_path / "telling.py"
+    path.write_text("print('imported')\ndef init(): pass\ndef start(i): pass\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        given = port.replace("TAKEN", str(taken.getsockname()[1]))
+        monkeypatch.setenv("CROWSG_PROMETHEUS_PORT", given)
+
+        code = exit_code_of(["run", str(path)])
+
+    out, err = capfd.readouterr()
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert f"metrics cannot listen on 127.0.0.1:{given}: " in err
+    assert words in err
+
+
+def test_the_metrics_are_said_to_be_where_they_are(
+    scenario: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("CROWSG_PROMETHEUS_PORT", str(port))
+
+    exit_code_of(["run", scenario])
+
+    assert capfd.readouterr().err.startswith(f"metrics: http://127.0.0.1:{port}/metrics\n")
+
+
+def test_a_quiet_run_says_nothing_on_stderr(
+    scenario: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    exit_code_of(["run", scenario, "--quiet"])
+
+    assert capfd.readouterr().err == ""
+
+
+def test_the_files_of_a_run_go_to_a_folder(scenario: str, tmp_path: Path) -> None:
+    exit_code_of(["run", scenario, "--quiet", "--out", str(tmp_path / "out")])
+
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert written["users"]["finished"] == 1
+
+
+def test_a_folder_that_holds_a_run_is_one_line_and_exit_code_2(
+    scenario: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["run", scenario, "--quiet", "--out", str(tmp_path / "out")]
+    exit_code_of(arguments)
+    capfd.readouterr()
+
+    code = exit_code_of(arguments)
+
+    out, err = capfd.readouterr()
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert str(tmp_path / "out") in err
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        pytest.param([], 0, id="not asked for"),
+        pytest.param(["--fail-on-saturation"], 98, id="asked for"),
+    ],
+)
+def test_a_generator_that_was_the_limit_fails_the_run_where_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int
+) -> None:
+    path = tmp_path / "blocking.py"
+    path.write_text(BLOCKING)
+
+    assert exit_code_of(["run", str(path), "--quiet", *options]) == code
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert "it was the limit for" in out
+    assert ("but the generator was the limit" in out) == bool(code)
+
+
+def test_the_help_has_an_example_and_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(["run", "--help"]) == 0
+
+    out = capsys.readouterr().out
+    assert "Example:\n    crowsg run scenarios/messaging.py" in out
+    for option in ("--out PATH", "--linger", "--fail-on-saturation", "--quiet", "--json"):
+        assert option in out
 
 
 @pytest.mark.parametrize(

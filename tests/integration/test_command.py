@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -33,6 +35,7 @@ def start(user_id):
 def terminate():
     print("terminated")
 """
+COUNTING = "from crowsg import metrics\ndef init(): pass\ndef start(i): metrics.count('caws')\n"
 SPINNING = (
     "def init(): pass\ndef start(i):\n    print('spinning', flush=True)\n    while True: pass\n"
 )
@@ -120,6 +123,77 @@ def test_a_third_signal_ends_even_a_node_that_is_blocked(write: Callable[[str], 
         time.sleep(0.3)  # noqa: TID251 - real time on purpose
 
     assert result(process)[0] == 97
+
+
+def series(address: str) -> dict[str, float]:
+    """Scrape a metrics endpoint; returns the values by series."""
+    with urlopen(address, timeout=PATIENCE_S) as answer:
+        lines = answer.read().decode().splitlines()
+    return {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"
+    }
+
+
+def lingering(scenario: str, seconds: int) -> tuple["subprocess.Popen[str]", str]:
+    """Run five users and read the summary; returns the process that lingers, and its endpoint."""
+    process = crowsg(
+        "run", scenario, "--users", "5", "--user-rate", "5/s", "--linger", str(seconds)
+    )
+    assert process.stderr is not None
+    assert process.stdout is not None
+    address = process.stderr.readline().split()[1]
+    for line in process.stdout:
+        if line.startswith("generator: "):
+            break
+    return process, address
+
+
+def test_a_run_that_lingers_serves_its_final_values(write: Callable[[str], str]) -> None:
+    process, address = lingering(write(COUNTING), 60)
+
+    found = series(address)
+
+    process.kill()
+    process.communicate()
+    assert (
+        found['crowsg_users_ended_total{outcome="finished",scenario="scenario_of_the_test"}'] == 5
+    )
+    assert found['crowsg_users{scenario="scenario_of_the_test"}'] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_lingering_with_the_code_of_the_run(
+    write: Callable[[str], str], number: signal.Signals
+) -> None:
+    process, _ = lingering(write(COUNTING), 60)
+
+    process.send_signal(number)
+
+    assert process.wait(10) == 0
+    process.communicate()
+
+
+def test_lingering_ends_when_its_time_is_over(write: Callable[[str], str]) -> None:
+    process, address = lingering(write(COUNTING), 2)
+    began = time.monotonic()
+
+    assert process.wait(PATIENCE_S) == 0
+
+    assert 1 < time.monotonic() - began < 10
+    process.communicate()
+    with pytest.raises(OSError, match="refused"):
+        series(address)
+
+
+def test_the_default_port_gives_way_to_the_next(write: Callable[[str], str]) -> None:
+    first, second = [lingering(write(COUNTING), 60) for _ in range(2)]
+
+    ports = [int(urlsplit(address).port or 0) for _, address in (first, second)]
+
+    for process, _ in (first, second):
+        process.kill()
+        process.communicate()
+    assert 9464 <= ports[0] < ports[1]
 
 
 def test_users_that_cannot_be_killed_end_with_their_process(write: Callable[[str], str]) -> None:

@@ -51,7 +51,7 @@ def init():
     pass
 
 def start(user_id):
-    users.sleep(2.5)
+    users.sleep(1.3)
     print("spinning")
     users.sleep(0.2)
     while True:
@@ -67,11 +67,11 @@ def init():
     pass
 
 def start(user_id):
-    users.sleep(2.5)
+    users.sleep(1.5)
     print("to stdout")
     print("to stderr", file=sys.stderr)
     print("in ", end="")
-    users.sleep(1)
+    users.sleep(0.3)
     print("pieces")
     print(LONG)
     print("\\x1b[31mred\\x1b[0m [bold]plain[/bold]")
@@ -217,7 +217,7 @@ def rows_of(words: str, terminal: Terminal) -> list[int]:
 def test_the_view_stays_in_place(
     write: Callable[[str], str], open_terminal: Open, size: tuple[int, int]
 ) -> None:
-    terminal = open_terminal(write(IDLE), "--duration", "5", size=size)
+    terminal = open_terminal(write(IDLE), "--duration", "3.5", size=size)
     tops: list[int] = []
     bottoms: list[int] = []
 
@@ -225,7 +225,7 @@ def test_the_view_stays_in_place(
         tops += rows_of("  running  ", terminal)
         bottoms += rows_of("generator  ", terminal)
 
-    assert len(tops) >= 3
+    assert len(tops) >= 2
     assert (len(set(tops)), len(set(bottoms))) == (1, 1)
 
 
@@ -235,10 +235,11 @@ def test_a_full_view_fills_the_terminal_and_nothing_wraps(
 ) -> None:
     terminal = open_terminal(write(BUSY), "--users", "20", "--user-rate", "inf", size=size)
 
-    terminal.read_until(" 0:03")
+    terminal.read_until(" 0:02")
     terminal.read_for(0.5)
 
-    shown = [line.rstrip() for line in terminal.screen.display]
+    (top,) = rows_of("  running  ", terminal)
+    shown = [line.rstrip() for line in terminal.screen.display[top:]]
     labels = [line.split()[0] for line in shown if line]
     assert [labels.count(each) for each in ("users", "operation", "generator")] == [1, 1, 1]
     assert labels[-1] == "generator"
@@ -249,16 +250,14 @@ def test_a_full_view_fills_the_terminal_and_nothing_wraps(
 def test_the_summary_takes_the_place_of_the_view(
     write: Callable[[str], str], open_terminal: Open, size: tuple[int, int]
 ) -> None:
-    terminal = open_terminal(write(IDLE), "--duration", "3", size=size)
+    terminal = open_terminal(write(IDLE), "--duration", "2.2", size=size)
 
     assert terminal.end() == 0
 
-    assert terminal.lines[0].startswith("metrics: http://127.0.0.1:")
-    assert terminal.lines[1:4] == [
-        "",
-        f"{NAME.removesuffix('.py')}  the duration is over after 3.0 s",
-        "users",
-    ]
+    first, blank, title, users = terminal.lines[:4]
+    assert first.startswith("metrics: http://127.0.0.1:")
+    assert title.startswith(f"{NAME.removesuffix('.py')}  the duration is over after ")
+    assert (blank, users) == ("", "users")
     assert not any("users      1 asked" in line for line in terminal.lines)
 
 
@@ -272,8 +271,8 @@ def test_the_summary_takes_the_place_of_the_view(
 def test_the_cursor_is_back(
     write: Callable[[str], str], open_terminal: Open, presses: int, code: int
 ) -> None:
-    terminal = open_terminal(write(IDLE), "--duration", "4")
-    terminal.read_until(" 0:02")
+    terminal = open_terminal(write(IDLE), "--duration", "2.5")
+    terminal.read_until(" 0:01")
     was_hidden = terminal.screen.cursor.hidden
 
     terminal.type("\x03" * presses)
@@ -336,10 +335,8 @@ def test_what_was_printed_stays_above_the_summary(
 
     assert terminal.lines[1:4] == ["to stdout", "to stderr", "in pieces"]
     assert terminal.lines[7:9] == ["red [bold]plain[/bold]", "WARNING: logged"]
-    assert terminal.lines[9:11] == [
-        "",
-        f"{NAME.removesuffix('.py')}  all users are done after 4.5 s",
-    ]
+    assert terminal.lines[9] == ""
+    assert "all users are done after" in terminal.lines[10]
 
 
 def test_a_terminal_that_is_read_late_shows_everything(
@@ -349,7 +346,7 @@ def test_a_terminal_that_is_read_late_shows_everything(
     terminal.read_until(" 0:01")
 
     terminal.type("\x13")
-    time.sleep(8)  # noqa: TID251 - real time on purpose
+    time.sleep(5)  # noqa: TID251 - real time on purpose
     terminal.type("\x11")
 
     assert terminal.end() == 0
@@ -361,11 +358,11 @@ def test_a_terminal_that_is_read_late_shows_everything(
 def test_another_size_of_the_terminal_is_taken_up(
     write: Callable[[str], str], open_terminal: Open
 ) -> None:
-    terminal = open_terminal(write(IDLE), "--duration", "6", size=(80, 24))
-    terminal.read_until(" 0:02")
+    terminal = open_terminal(write(IDLE), "--duration", "9", size=(80, 24))
+    terminal.read_until(" 0:01")
 
     terminal.resize(50, 12)
-    terminal.read_until(" 0:04")
+    terminal.read_until(" 0:03")
 
     (row,) = rows_of("  running  ", terminal)
     assert len(terminal.screen.display[row].rstrip()) == 49
@@ -376,13 +373,13 @@ def test_another_size_of_the_terminal_is_taken_up(
 def test_a_terminal_that_can_do_nothing_gets_plain_lines(
     write: Callable[[str], str], open_terminal: Open, term: str
 ) -> None:
-    terminal = open_terminal(write(IDLE), "--duration", "2.5", TERM=term)
+    terminal = open_terminal(write(IDLE), "--duration", "1.5", TERM=term)
 
     terminal.end()
 
     assert "  0:01  1 running, 0 finished, 0 failed" in terminal.lines
-    progress = terminal.written.partition(NAME.removesuffix(".py").encode())[0]
-    assert b"\x1b" not in progress.partition(b"the duration is over")[0]
+    # The table below the blank line has a bold title, as ever.
+    assert b"\x1b" not in terminal.written.partition(b"\r\n\r\n")[0]
 
 
 def test_without_colours_there_are_none(write: Callable[[str], str], open_terminal: Open) -> None:
@@ -466,7 +463,7 @@ def test_a_third_signal_ends_a_run_whose_terminal_nobody_reads(
         stdout=subprocess.DEVNULL,
         stderr=full,
     )
-    time.sleep(5)  # noqa: TID251 - real time on purpose
+    time.sleep(3)  # noqa: TID251 - real time on purpose
 
     for _ in range(3):
         process.send_signal(signal.SIGINT)

@@ -184,3 +184,16 @@ def test_saturated_seconds_in_a_row_are_one_span() -> None:
         bench.clock.advance(4)
 
     assert execution.summary().health.saturated == ((0.0, 2.4),)
+
+
+def test_errors_are_told_by_the_time_of_the_run_and_not_since_it_was_loaded(bench: Bench) -> None:
+    record = bench.node.record
+    record.begin("run-1", "made")
+    bench.clock.advance(5)
+    bench.node.recorder.reset()
+    bench.clock.advance(2)
+
+    bench.node.recorder.failures.record(RuntimeError("boom"))
+
+    (error,) = record.summary().errors
+    assert (error.first_s, error.last_s) == (7.0, 7.0)

@@ -103,6 +103,17 @@ def test_the_name_of_a_node_is_no_formula(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "users.csv")[0]["node"] == "'=1+1@localhost"
 
 
+def test_an_operation_is_one_line_whatever_its_labels_hold(bench: Bench, tmp_path: Path) -> None:
+    def start(user_id: int) -> None:
+        metrics.observe("get", 0.1, path='=a\n,"b"\r')
+
+    written(bench, tmp_path, make_scenario(start), 1)
+
+    rows = rows_of(tmp_path, "timeseries.csv")
+    assert [row["operation"] for row in rows] == ["", 'get{path="=a ,"b" "}']
+    assert len((tmp_path / "timeseries.csv").read_bytes().splitlines()) == 3
+
+
 def test_a_crowd_of_a_second_is_written_to_the_last(bench: Bench, tmp_path: Path) -> None:
     written(bench, tmp_path, make_scenario(be_brief), 1, users=2345)
 
