@@ -5,6 +5,7 @@
 ``crowsg.config``       settings: declared by a scenario, verified, changed while running
 ``crowsg.users``        what the code of a user can ask for
 ``crowsg.metrics``      what a run counts
+``crowsg.throttle``     rates that scenario code waits on, changed while it runs
 ``crowsg.telemetry``    events of a node, and who listens
 ``crowsg.controller``   a node driven with id ranges of its own
 ``crowsg.code``         the scenarios a node knows
@@ -29,7 +30,7 @@ from crowsg.controller.status import Status
 from crowsg.errors import CrowsgError, NotPatched
 from crowsg.node import Node
 from crowsg.one_run import DAY_S, RunOptions, with_own_settings
-from crowsg.rate import Rate
+from crowsg.rate import Ramp, Rate
 from crowsg.signals import ended_by
 from crowsg.summary import Summary
 from crowsg.users import UserStop
@@ -37,6 +38,7 @@ from crowsg.users import UserStop
 __all__ = [
     "CrowsgError",
     "Node",
+    "Ramp",
     "Rate",
     "Status",
     "Summary",

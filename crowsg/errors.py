@@ -16,6 +16,7 @@
         CodePathError  NameTaken
       ThrottleError
         InvalidThrottle (also ValueError)  NoSuchThrottle  WrongReconfiguration
+        CannotChangeRate  ThrottleStopped
       InvalidMetric (also ValueError)
       NodeError  InvalidAddress  ResultsError
 
@@ -321,6 +322,26 @@ class ResultsError(CrowsgError):
     """The files of a run cannot be written; the text says where and why."""
 
     reason = "results"
+
+
+class CannotChangeRate(ThrottleError):
+    """A ramp is running, and only its end or the throttle's changes the rate."""
+
+    reason = "cannot_change_rate"
+
+    def __init__(self, name: str, ramp: object) -> None:
+        self.name = name
+        super().__init__(f"throttle {name!r} is on its way from {ramp}")
+
+
+class ThrottleStopped(ThrottleError):
+    """The throttle was stopped while somebody waited on it."""
+
+    reason = "throttle_wait_died"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"throttle {name!r} was stopped")
 
 
 class NodeError(CrowsgError):

@@ -33,8 +33,11 @@ from crowsg.scenario.callbacks import Callbacks
 from crowsg.scenario.loading import Scenario, from_module, load
 from crowsg.telemetry import log
 from crowsg.telemetry.bus import Bus
+from crowsg.throttle.actions import Actions
+from crowsg.throttle.open_model import Arrivals
 from crowsg.throttle.service import Throttles
 from crowsg.users.crowd import Crowd
+from crowsg.users.messages import copied
 from crowsg.users.user import User
 
 _LAST_BREATH_S = 0.1
@@ -73,9 +76,12 @@ class Node:
         self.recorder = Recorder(self.clock, self._log_failure)
         self.settings = Settings(self.telemetry)
         self.code = CodeServer(code_paths(self._environment.get("CROWSG_EXTRA_CODE_PATHS", "")))
-        self.throttles = Throttles(self.clock, self.telemetry)
+        self.throttles = Throttles(self.clock, self.telemetry, self.spawn)
         self.collector = CollectorPolicy()
         self.stray_errors = StrayErrors(self._owns, self.recorder.failures.record)
+        self.actions = Actions(
+            self.throttles, self.telemetry, self.recorder.failures, self.spawn, copied
+        )
         self.crowd = self._build_crowd()
         self.controller = self._build_controller()
         self.local = Local(self.controller)
@@ -162,6 +168,13 @@ class Node:
         """Return a run of this node, to be executed."""
         return OneRun(
             self.clock, self.controller, self.crowd, self.record, self.spawn, options, observers
+        )
+
+    def arrivals(self, name: str, user: User, max_in_flight: int) -> Arrivals:
+        """Return a driver of the throttle ``name`` for a user; see ``throttle.arrivals``."""
+        operation = self.recorder.operations[name]
+        return Arrivals(
+            self.clock, self.throttles, self.recorder.failures, operation, user, max_in_flight
         )
 
     def results(self, folder: Path) -> Results:

@@ -1,9 +1,10 @@
-"""The value every throttle is set to: so many permits per interval, and its spellings. Pure."""
+"""The values every throttle is set to: a rate, its spellings, and a ramp of rates. Pure."""
 
 import ast
 import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar, Self
 
 from crowsg.clock import SECOND, to_ns
@@ -13,6 +14,11 @@ from crowsg.text import shown
 MINUTE = 60.0
 """The interval, in seconds, of a rate that names none (amoc's default interval)."""
 
+RAMP_STEP_S = 0.1
+"""The step, in seconds, of a ramp that is given by its duration."""
+
+_MAX_STEP_S = 1e9
+_MAX_STEPS = 10**10
 _UNITS = {"s": 1.0, "sec": 1.0, "min": MINUTE, "h": 3600.0}
 _PER_UNIT = re.compile(r"\s*([0-9.eE+-]+)\s*/\s*(s|sec|min|h)\s*\Z")
 _PARALLEL = re.compile(r"\s*([0-9]+)\s*parallel\s*\Z")
@@ -131,6 +137,88 @@ class Rate:
             if self.interval_ns == to_ns(_UNITS[unit]):
                 return f"{_spell(self.permits)}/{unit}"
         return f"[{_spell(self.permits)}, {_spell(self.interval_ns / SECOND)}]"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Ramp:
+    """A rate that changes in equal steps, linear in the quantity it is spelled in.
+
+    Between two rates of one interval the number of permits changes, between two interarrivals
+    (``Rate.interarrival``) the time from one to the next, and otherwise the permits per second.
+
+    Args:
+        start, end: Any spelling of a rate in time; the first comes at once, the last exactly.
+        steps: How many steps lead from the first to the last, at least 1.
+        step_interval: Seconds from one step to the next, > 0.
+        duration: Seconds of the whole instead, in steps of 0.1 s.
+
+    Raises:
+        InvalidThrottle: A value outside these ranges, or a rate without a limit or in parallel.
+
+    Source: the gradual plans of amoc_throttle; an interarrival of 0 is refused there by a crash.
+    """
+
+    start: Rate
+    end: Rate
+    steps: int
+    step_ns: int
+
+    def __init__(
+        self,
+        start: object,
+        end: object,
+        steps: int = 9,
+        step_interval: float = MINUTE,
+        *,
+        duration: float | None = None,
+    ) -> None:
+        first, last = Rate.of(start), Rate.of(end)
+        for rate in (first, last):
+            if rate.is_unlimited or rate.is_parallel:
+                raise InvalidThrottle(f"a ramp has no step that leads from or to {rate}")
+        if duration is not None:
+            steps, step_interval = _steps_of(duration), RAMP_STEP_S
+        step_interval = _number(step_interval, "a step interval in seconds")
+        if type(steps) is not int or not 1 <= steps <= _MAX_STEPS:
+            raise InvalidThrottle(f"{shown(steps, 60)} is no number of steps from 1 to 10**10")
+        if not 1 / SECOND <= step_interval <= _MAX_STEP_S:
+            raise InvalidThrottle(f"a step interval of {step_interval:g} s is not possible")
+        for name, value in (("start", first), ("end", last), ("steps", steps)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "step_ns", to_ns(step_interval))
+
+    def at(self, step: int) -> Rate:
+        """Return the rate from a step on: 0 is the start, ``steps`` the end."""
+        if step <= 0 or step >= self.steps:
+            return self.start if step <= 0 else self.end
+        part = Fraction(step, self.steps)
+        first, last = self.start, self.end
+        if first.interval_ns == last.interval_ns:
+            return Rate(_between(first.permits, last.permits, part), first.interval_ns / SECOND)
+        if first.permits == last.permits:
+            return Rate(first.permits, _between(first.interval_ns, last.interval_ns, part) / SECOND)
+        return Rate(_between(_per_second(first), _per_second(last), part), per=1)
+
+    def __str__(self) -> str:
+        """Tell where it leads, and in what time."""
+        seconds = self.steps * self.step_ns / SECOND
+        return f"{self.start} to {self.end} in {_spell(seconds)} s"
+
+
+def _steps_of(duration: object) -> int:
+    seconds = _number(duration, "a duration in seconds")
+    # Seconds that were added up are a little less, or more, than they should be.
+    if not RAMP_STEP_S * (1 - 1e-9) <= seconds <= _MAX_STEP_S:
+        raise InvalidThrottle(f"a duration of {seconds:g} s: a ramp takes 0.1 s or more")
+    return int(seconds / RAMP_STEP_S + 1e-9)
+
+
+def _per_second(rate: Rate) -> float:
+    return rate.permits * SECOND / rate.interval_ns
+
+
+def _between(first: float, last: float, part: Fraction) -> float:
+    return float(Fraction(first) + (Fraction(last) - Fraction(first)) * part)
 
 
 def _spell(number: float) -> str:

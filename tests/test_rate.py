@@ -1,4 +1,4 @@
-"""Rates: every spelling is read, every rate is spelled so that it is read again."""
+"""Rates: every spelling is read, every rate is spelled so that it is read again; ramps of them."""
 
 import math
 import random
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crowsg.errors import InvalidThrottle
-from crowsg.rate import Rate
+from crowsg.rate import Ramp, Rate
 
 SECOND = 1_000_000_000
 
@@ -224,3 +224,227 @@ def test_a_bad_interarrival_is_refused(seconds: Any) -> None:
 def test_a_bad_number_of_parallel_permits_is_refused(permits: Any) -> None:
     with pytest.raises(InvalidThrottle):
         Rate.parallel(permits)
+
+
+def level(ramp: Ramp, rate: Rate) -> float:
+    """Return the quantity that is linear in this ramp."""
+    first, last = ramp.start, ramp.end
+    if first.interval_ns == last.interval_ns:
+        return rate.permits
+    if first.permits == last.permits:
+        return rate.interval_ns
+    return rate.permits / rate.interval_ns
+
+
+def random_rate(rng: random.Random) -> object:
+    """Return a rate in any of the spellings a ramp takes."""
+    permits = rng.choice([rng.randrange(1, 10**6), 10 ** rng.uniform(-6, 6)])
+    return rng.choice(
+        [
+            permits,
+            f"{permits}/s",
+            f"{permits}/h",
+            str(permits),
+            [permits, 10 ** rng.uniform(-3, 4)],
+            [1, rng.randrange(1, 1000)],
+            Rate.interarrival(10 ** rng.uniform(-6, 4)),
+            Rate(permits),
+            0,
+            "paused",
+        ]
+    )
+
+
+def random_ramp(seed: int) -> Ramp:
+    rng = random.Random(seed)
+    return Ramp(random_rate(rng), random_rate(rng), steps=rng.randrange(1, 200))
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_a_ramp_begins_and_ends_exactly(seed: int) -> None:
+    rng = random.Random(seed)
+    start, end = random_rate(rng), random_rate(rng)
+
+    ramp = Ramp(start, end, steps=rng.randrange(1, 200))
+
+    assert (ramp.at(0), ramp.at(ramp.steps)) == (Rate.of(start), Rate.of(end))
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_the_steps_of_a_ramp_never_turn_back(seed: int) -> None:
+    ramp = random_ramp(seed)
+
+    levels = [level(ramp, ramp.at(step)) for step in range(ramp.steps + 1)]
+
+    ordered = sorted(levels, reverse=levels[0] > levels[-1])
+    assert levels == pytest.approx(ordered, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_no_rate_of_a_ramp_leaves_its_ends_behind(seed: int) -> None:
+    ramp = random_ramp(seed)
+    ends = sorted(rate.permits / rate.interval_ns for rate in (ramp.start, ramp.end))
+
+    rates = [ramp.at(step) for step in range(ramp.steps + 1)]
+
+    paces = [rate.permits / rate.interval_ns for rate in rates]
+    assert ends[0] * (1 - 1e-9) <= min(paces)
+    assert max(paces) <= ends[1] * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_the_steps_of_a_ramp_are_equal(seed: int) -> None:
+    ramp = random_ramp(seed)
+
+    levels = [level(ramp, ramp.at(step)) for step in range(ramp.steps + 1)]
+
+    step = (levels[-1] - levels[0]) / ramp.steps
+    expected = [levels[0] + index * step for index in range(ramp.steps + 1)]
+    # An interval is whole nanoseconds, which counts for the shortest of them.
+    rounding = 1 if ramp.start.interval_ns != ramp.end.interval_ns else 0
+    slack = rounding if ramp.start.permits == ramp.end.permits else 1e-9 * max(levels)
+    assert levels == pytest.approx(expected, rel=1e-9, abs=slack)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "rates"),
+    [
+        pytest.param(10, 40, ["10/min", "20/min", "30/min", "40/min"], id="permits"),
+        pytest.param("40/s", "10/s", ["40/s", "30/s", "20/s", "10/s"], id="downwards"),
+        pytest.param(0, "30/min", [0, 10, 20, 30], id="from nothing"),
+        pytest.param("30/s", [0, 1], ["30/s", "20/s", "10/s", [0, 1]], id="to nothing"),
+        pytest.param([1, 0.1], [1, 0.4], [[1, 0.1], [1, 0.2], [1, 0.3], [1, 0.4]], id="intervals"),
+        pytest.param("60/min", "4/s", ["60/min", "2/s", "3/s", "4/s"], id="another interval"),
+        pytest.param(7, 7, [7, 7, 7, 7], id="level"),
+    ],
+)
+def test_a_ramp_is_linear_in_what_it_is_spelled_in(
+    start: object, end: object, rates: list[object]
+) -> None:
+    ramp = Ramp(start, end, steps=3)
+
+    assert [ramp.at(step) for step in range(4)] == [Rate.of(rate) for rate in rates]
+
+
+@pytest.mark.parametrize(("step", "rate"), [(-1, 10), (4, 40), (10**9, 40)])
+def test_beyond_its_steps_a_ramp_is_level(step: int, rate: int) -> None:
+    assert Ramp(10, 40, steps=3).at(step) == Rate(rate)
+
+
+@pytest.mark.parametrize("tenths", [1, 2, 3, 7, 11, 29, 30, 600, 36_000])
+def test_a_duration_is_a_tenth_of_a_second_a_step(tenths: int) -> None:
+    ramp = Ramp(1, 2, duration=tenths / 10)
+
+    assert (ramp.steps, ramp.step_ns) == (tenths, SECOND // 10)
+
+
+@pytest.mark.parametrize("tenths", range(1, 1000, 7))
+def test_no_step_is_lost_to_how_a_duration_adds_up(tenths: int) -> None:
+    assert Ramp(1, 2, duration=sum([0.1] * tenths)).steps == tenths
+
+
+def test_a_ramp_has_nine_steps_of_a_minute_unless_told_otherwise() -> None:
+    ramp = Ramp(1, 10)
+
+    assert (ramp.steps, ramp.step_ns) == (9, 60 * SECOND)
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 0.1, 2.5, 3600, 1e9], ids=str)
+def test_a_step_interval_is_kept_to_the_nanosecond(seconds: float) -> None:
+    assert Ramp(1, 2, steps=1, step_interval=seconds).step_ns == round(seconds * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("ramp", "text"),
+    [
+        pytest.param(Ramp("1/s", "10/s", duration=90), "1/s to 10/s in 90 s", id="a duration"),
+        pytest.param(Ramp(1, 10), "1/min to 10/min in 540 s", id="steps"),
+        pytest.param(Ramp(1, 2, duration=0.3), "1/min to 2/min in 0.3 s", id="a fraction"),
+    ],
+)
+def test_a_ramp_is_told_in_a_line(ramp: Ramp, text: str) -> None:
+    assert str(ramp) == text
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(Ramp("60/min", 120, 10, 0.1), id="steps"),
+        pytest.param(Ramp(60, "120/min", duration=1), id="a duration"),
+        pytest.param(Ramp(Rate(60), [120, 60], steps=10, step_interval=0.1), id="by name"),
+    ],
+)
+def test_equal_ramps_are_one_key(other: Ramp) -> None:
+    assert len({Ramp(60, 120, duration=1), other}) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(Ramp("1/s", 120, duration=1), id="another start"),
+        pytest.param(Ramp(60, "2/s", duration=1), id="another end"),
+        pytest.param(Ramp(60, 120, duration=1.1), id="more steps"),
+        pytest.param(Ramp(60, 120, steps=10, step_interval=0.2), id="longer steps"),
+    ],
+)
+def test_ramps_that_differ_are_not_equal(other: Ramp) -> None:
+    assert Ramp(60, 120, duration=1) != other
+
+
+def test_a_ramp_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Ramp(1, 2).steps = 3  # type: ignore[misc]
+
+
+BAD_ENDS = [
+    pytest.param("infinity", id="unlimited"),
+    pytest.param(math.inf, id="inf"),
+    pytest.param(Rate.interarrival(0), id="an interarrival of 0"),
+    pytest.param("10 parallel", id="parallel"),
+    pytest.param([10, 0], id="an interval of 0"),
+    pytest.param(-1, id="negative"),
+    pytest.param(math.nan, id="NaN"),
+    pytest.param("fast", id="word"),
+    pytest.param(None, id="None"),
+    pytest.param(True, id="bool"),
+    pytest.param(Ramp(1, 2), id="a ramp"),
+]
+
+
+@pytest.mark.parametrize("start", BAD_ENDS)
+def test_a_ramp_from_what_is_no_rate_in_time_is_refused(start: object) -> None:
+    with pytest.raises(InvalidThrottle):
+        Ramp(start, 10)
+
+
+@pytest.mark.parametrize("end", BAD_ENDS)
+def test_a_ramp_to_what_is_no_rate_in_time_is_refused(end: object) -> None:
+    with pytest.raises(InvalidThrottle):
+        Ramp(10, end)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [0, -1, 10**10 + 1, 10**5000, 1.0, 2.5, math.nan, math.inf, True, None, "3", Unprintable()],
+    ids=lambda steps: type(steps).__name__,
+)
+def test_a_bad_number_of_steps_is_refused(steps: Any) -> None:
+    with pytest.raises(InvalidThrottle):
+        Ramp(1, 2, steps=steps)
+
+
+BAD_SECONDS = [0, -1, -0.0, math.nan, math.inf, -math.inf, 1e-10, 10**400, True, "1", b"1", [1]]
+
+
+@pytest.mark.parametrize("seconds", [*BAD_SECONDS, None, 1.1e9], ids=lambda each: f"{each!r:.20}")
+def test_a_bad_step_interval_is_refused(seconds: Any) -> None:
+    with pytest.raises(InvalidThrottle):
+        Ramp(1, 2, step_interval=seconds)
+
+
+@pytest.mark.parametrize(
+    "seconds", [*BAD_SECONDS, 0.05, 0.099, 1.1e9], ids=lambda each: f"{each!r:.20}"
+)
+def test_a_bad_duration_is_refused(seconds: Any) -> None:
+    with pytest.raises(InvalidThrottle):
+        Ramp(1, 2, duration=seconds)

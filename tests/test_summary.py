@@ -84,7 +84,7 @@ def test_response_times_stand_only_where_there_were_intended_moments() -> None:
     ],
 )
 def test_a_throttle_says_its_rate(rate: Rate, permits: Any, interval_s: float | None) -> None:
-    info = ThrottleInfo(rate, 1, 4, 3, 3, 0.25)
+    info = ThrottleInfo(rate, False, 1, 4, 3, 3, 0, 0.25, None)
 
     throttle = said(replace(SUMMARY, throttles={"calls": info}))["throttles"]["calls"]
 

@@ -57,6 +57,8 @@ class Sizes:
         events: Events emitted per sample.
         watched: Users who are watched.
         watched_s: For how long they are, and are not.
+        loopers: Users that loop on a throttle.
+        looped_s: For how long they are looked at.
     """
 
     few: int
@@ -66,6 +68,8 @@ class Sizes:
     events: int
     watched: int
     watched_s: float
+    loopers: int
+    looped_s: float
 
 
 FULL = Sizes(
@@ -76,9 +80,19 @@ FULL = Sizes(
     events=200_000,
     watched=5_000,
     watched_s=20.0,
+    loopers=1_000,
+    looped_s=10.0,
 )
 SMOKE = Sizes(
-    few=100, many=300, period_s=0.2, grace_s=0.1, events=1_000, watched=100, watched_s=2.0
+    few=100,
+    many=300,
+    period_s=0.2,
+    grace_s=0.1,
+    events=1_000,
+    watched=100,
+    watched_s=2.0,
+    loopers=50,
+    looped_s=1.5,
 )
 
 
@@ -94,6 +108,10 @@ def catalogue(sizes: Sizes) -> tuple[Benchmark, ...]:
         _removal("remove-obeying", "obeying", many, str(sizes.grace_s)),
         _telemetry(str(sizes.events)),
         _recording(str(sizes.events)),
+        _unlocked(str(sizes.loopers), str(sizes.looped_s)),
+        _paced("1000", str(sizes.loopers), str(sizes.looped_s), cv=(0.7, 0.3)),
+        _paced("10000", str(sizes.loopers), str(sizes.looped_s)),
+        _paced("50000", str(sizes.loopers), str(sizes.looped_s)),
         _scrape(str(sizes.watched), str(sizes.watched_s)),
         _live(str(sizes.watched), str(sizes.watched_s)),
     )
@@ -190,6 +208,33 @@ def _recording(samples: str) -> Benchmark:
             _patched("crowsg", "recording_cost", "cost", samples),
             _patched("prometheus_client", "recording_cost", "library", samples),
         ),
+    )
+
+
+def _unlocked(users: str, seconds: str) -> Benchmark:
+    return Benchmark(
+        "throttle-unlocked",
+        (
+            Figure("permits_per_s", f"{users} users, no limit, permits/s", 250_000, 500_000, True),
+            Figure("wait_us", "uncontended wait, CPU us", 5, 5),
+        ),
+        (_patched("crowsg", "on_throttle", "unlocked", users, seconds),),
+    )
+
+
+def _paced(
+    rate: str, users: str, seconds: str, cv: tuple[float | None, float | None] = (None, None)
+) -> Benchmark:
+    return Benchmark(
+        f"throttle-{rate}",
+        (
+            Figure("mean_percent", f"{rate}/s, {users} users: mean, %", 99.5, 99.5, True),
+            Figure("lost_s", "the same, time lost, s"),
+            Figure("second_percent", "the same, worst 1 s window, % above", 1.1, 0.3),
+            Figure("tenth_percent", "the same, p99.9 of 100 ms windows, % above", 10, 3),
+            Figure("cv", "the same, cv of gaps", *cv),
+        ),
+        (_patched("crowsg", "on_throttle", "paced", rate, users, seconds),),
     )
 
 

@@ -76,16 +76,16 @@ def observe(
     Blocks: never.
     Source: amoc_metrics:update_time/2 of amoc-arsenal; in seconds.
     """
-    if seconds < 0:
+    # First what most samples are, with no step too many: it is called for each of them. Built-in
+    # ``floor`` costs a third of ``int``.
+    if response is None and not failure and not labels and seconds >= 0:
+        current_node().recorder.operations[name].ok.record(floor(seconds * 1e9))
+        return
+    if not seconds >= 0:
         raise ValueError(f"an operation took {seconds!r} s")
-    operation = current_node().recorder.operations[key_of(name, labels) if labels else name]
-    # Built-in ``floor`` costs a third of ``int``.
-    service_ns = floor(seconds * 1e9)
-    if response is None and not failure:
-        operation.ok.record(service_ns)
-    else:
-        response_ns = None if response is None else floor(response * 1e9)
-        operation.record(service_ns, failure and line_of(failure), response_ns)
+    operation = current_node().recorder.operations[key_of(name, labels)]
+    response_ns = None if response is None else floor(response * 1e9)
+    operation.record(floor(seconds * 1e9), failure and line_of(failure), response_ns)
 
 
 def count(name: str, n: float = 1, **labels: object) -> None:

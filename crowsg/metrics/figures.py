@@ -67,6 +67,7 @@ class OperationSummary:
         service: From the beginning to the end, of ok and failed samples; None without any.
         response: From the intended moment to the end; None where there was no such moment.
         late_s: Seconds by which samples began after their intended moments, added up.
+        dropped: Calls that an open model had no room for, and so never began.
     """
 
     count: int
@@ -78,12 +79,15 @@ class OperationSummary:
     service: Latency | None
     response: Latency | None
     late_s: float
+    dropped: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values; ``response`` and ``late_s`` only where they mean something."""
+        """Return it as plain values; those of an intended moment only where there was one."""
         values = asdict(self)
         if self.response is None:
             del values["response"], values["late_s"]
+            if not self.dropped:
+                del values["dropped"]
         return values
 
 
@@ -101,6 +105,7 @@ def summary_of(operation: Operation, seconds: float) -> OperationSummary:
         service=Latency.of(service),
         response=Latency.of(operation.response),
         late_s=operation.late_ns / SECOND,
+        dropped=operation.dropped,
     )
 
 

@@ -41,10 +41,11 @@ class Operation:
             failed.
         failures: Failed samples by kind, at most 200 kinds.
         response: Response times, from the intended moment to the end, where there was one.
+        dropped: Calls that an open model had no room for, and so never began.
         late_ns: By how much beginnings came after their intended moments, added up.
     """
 
-    __slots__ = ("failed", "failures", "interrupted", "late_ns", "ok", "response")
+    __slots__ = ("dropped", "failed", "failures", "interrupted", "late_ns", "ok", "response")
 
     def __init__(self) -> None:
         self.ok = Histogram()
@@ -53,6 +54,7 @@ class Operation:
         self.failures: dict[str, int] = {}
         self.interrupted = Histogram()
         self.late_ns = 0
+        self.dropped = 0
 
     def record(self, service_ns: int, failure: str, response_ns: int | None) -> None:
         """Count one sample.
@@ -93,13 +95,14 @@ class Operation:
         self.interrupted.merge(other.interrupted)
         self.response.merge(other.response)
         self.late_ns += other.late_ns
+        self.dropped += other.dropped
 
     def copy(self) -> "Operation":
         """Return an operation with the same samples, kinds of failures aside."""
         twin = Operation()
         twin.ok, twin.failed = self.ok.copy(), self.failed.copy()
         twin.interrupted, twin.response = self.interrupted.copy(), self.response.copy()
-        twin.late_ns = self.late_ns
+        twin.late_ns, twin.dropped = self.late_ns, self.dropped
         return twin
 
     def differs_from(self, earlier: "Operation") -> bool:
@@ -117,6 +120,7 @@ class Operation:
         recent.interrupted = self.interrupted.since(earlier.interrupted)
         recent.response = self.response.since(earlier.response)
         recent.late_ns = self.late_ns - earlier.late_ns
+        recent.dropped = self.dropped - earlier.dropped
         return recent
 
     def _count_failure(self, kind: str) -> None:

@@ -74,19 +74,21 @@ def _shares(sections: Sequence[Section], room: int) -> list[int]:
 
 
 def wrapped(label: str, parts: Sequence[Part], width: int, most: int = 2) -> list[Line]:
-    """Lay out parts one after another, each whole, in ``most`` lines at the most."""
+    """Lay out parts one after another, each whole, in ``most`` lines at the most.
+
+    Where they do not fit, the last line is to be cut.
+    """
     lines, used = [Line(f"{label:{LABEL}}", "bold")], LABEL
     for index, (text, style) in enumerate(parts):
-        is_last = index == len(parts) - 1
-        piece = text if is_last else f"{text}, "
-        # On the last line room is kept to show that something is missing.
-        spare = 0 if is_last or len(lines) < most else len(MORE)
-        if used > LABEL and used + len(piece.rstrip()) + spare > width:
+        piece = text if index == len(parts) - 1 else f"{text},"
+        if used > LABEL and used + 1 + len(piece) > width:
             if len(lines) == most:
                 lines[-1].add(MORE)
                 break
             lines.append(Line(" " * LABEL))
             used = LABEL
+        elif used > LABEL:
+            piece = f" {piece}"
         lines[-1].add(piece, style)
         used += len(piece)
     return lines

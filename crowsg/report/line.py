@@ -42,13 +42,16 @@ class Line:
         return "".join([text for text, _ in self._pieces])
 
     def cut_to(self, cells: int) -> Self:
-        """Let the line be at most ``cells`` wide."""
-        if cells_of(self.plain) > cells:
-            pieces, self._pieces = self._pieces, []
-            for text, style in pieces:
-                kept = cut(text, cells)
-                self._pieces.append((kept, style))
-                cells -= cells_of(kept)
+        """Let the line be at most ``cells`` wide, and show where something is missing."""
+        if cells_of(self.plain) <= cells:
+            return self
+        pieces, self._pieces, room = self._pieces, [], cells - len(MORE)
+        for text, style in pieces:
+            if cells_of(text) > room:
+                self._pieces.append((_with_more(text, room), style))
+                break
+            self._pieces.append((text, style))
+            room -= cells_of(text)
         return self
 
     def painted(self, *, has_colours: bool = True) -> str:
@@ -72,7 +75,11 @@ def cut(text: str, cells: int) -> str:
     """Return ``text`` in at most ``cells``, and show that something is missing."""
     if cells_of(text) <= cells:
         return text
-    return set_cell_size(text, cells - 1) + MORE if cells > 0 else ""
+    return _with_more(text, cells - len(MORE))
+
+
+def _with_more(text: str, cells: int) -> str:
+    return set_cell_size(text, cells) + MORE if cells >= 0 else ""
 
 
 def fit(text: str, cells: int) -> str:

@@ -110,7 +110,7 @@ class _Columns:
         return line.add(" " * _GAP + caption, "bold") if self._trend else line
 
     def row(self, name: str, row: _Row) -> Line:
-        line, texts = Line(fit(name, self._name - 1) + " "), row.texts()
+        line, texts = Line(fit(name, self._name)), row.texts()
         for column, cells in self._numbers.items():
             is_old = row.is_quiet and column in _LATENCIES
             is_bad = column == "failed" and row.failed

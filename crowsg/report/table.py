@@ -51,8 +51,9 @@ def _operations(summary: Summary) -> Table:
     for name, each in summary.operations.items():
         counts = (f"{each.ok}", f"{each.failed}", f"{each.interrupted}", f"{each.rate_per_s:.1f}")
         table.add_row(escape(name), *counts, *_latency(each.service))
-        if each.response is not None:
-            table.add_row("  response", *[""] * 4, *_latency(each.response))
+        if each.response is not None or each.dropped:
+            dropped = f", {each.dropped} dropped" if each.dropped else ""
+            table.add_row(f"  response{dropped}", *[""] * 4, *_latency(each.response))
     return table
 
 

@@ -20,6 +20,7 @@ crowsg, throttle, init            count 1             name
 crowsg, throttle, rate            rate, interval (s)  name
 crowsg, throttle, request         count 1             name
 crowsg, throttle, execute         count 1             name
+crowsg, throttle, failure         error 1             name, reason
 crowsg, config, get               error 1             setting, reason
 crowsg, config, verify            error 1             setting, reason, method
 crowsg, config, env               error 1             setting, reason, method

@@ -13,6 +13,7 @@ LOGGED_EVENTS: tuple[EventName, ...] = (
     ("crowsg", "config", "verify"),
     ("crowsg", "config", "env"),
     ("crowsg", "config", "update"),
+    ("crowsg", "throttle", "failure"),
 )
 
 MAX_VALUE = 500

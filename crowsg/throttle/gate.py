@@ -5,26 +5,39 @@ next due time, at least 2 ms, and only while somebody waits.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 from greenlet import getcurrent
 
 from crowsg.clock import Clock, Timer
+from crowsg.errors import ThrottleStopped
 from crowsg.rate import Rate
-from crowsg.throttle.pacing import Pacing
+from crowsg.throttle.pacing import GRANULE_NS, Pacing
+from crowsg.throttle.supply import Paced, Paused, Slots, Supply, Unlimited
 
-MIN_SLEEP_NS = 2_000_000
+MIN_SLEEP_NS = 1_000_000
+TURN = 64
+"""Permits that are there at once, one after the other, before everybody else gets a turn."""
 
 
 class _Waiter:
-    """One greenlet in the queue."""
+    """One greenlet in the queue.
 
-    __slots__ = ("due_ns", "greenlet")
+    Attributes:
+        greenlet: Who waits; None when it has left.
+        due_ns: When its permit was due, None while it has none.
+        is_over: Whether it will never get one.
+    """
+
+    __slots__ = ("due_ns", "greenlet", "is_over", "supply")
 
     def __init__(self, greenlet: Any) -> None:
         self.greenlet = greenlet
         self.due_ns: int | None = None
+        self.supply: Supply | None = None
+        self.is_over = False
 
     def wake(self) -> None:
         if self.greenlet is not None:
@@ -36,14 +49,26 @@ class Gate:
 
     Args:
         clock: Tells and waits.
-        rate: A rate in time, unlimited or paused.
+        rate: Any rate.
+        name: What the throttle is called, for the error of those who wait when it ends.
     """
 
-    def __init__(self, clock: Clock, rate: Rate) -> None:
+    def __init__(self, clock: Clock, rate: Rate, name: str = "") -> None:
         self._clock = clock
+        self._name = name
         self._queue: OrderedDict[_Waiter, None] = OrderedDict()
+        # Those who have a permit and are on their way, in order.
+        self._granted: OrderedDict[_Waiter, None] = OrderedDict()
         self._timer: Timer | None = None
         self._pacing: Pacing | None = None
+        self._slots = Slots()
+        self._supply: Supply = Paused()
+        self._at_once = 0
+        self._is_closed = False
+        # Whether nobody waits and nobody is on the way.
+        self._is_free = True
+        # Whether the permit that ``wait`` just returned is a slot; no switch in between.
+        self.gave_slot = False
         self.rate = Rate.PAUSED
         self.change_rate(rate)
 
@@ -53,6 +78,11 @@ class Gate:
         return len(self._queue)
 
     @property
+    def held(self) -> int:
+        """How many permits of a parallel rate are out."""
+        return self._slots.held
+
+    @property
     def lost_ns(self) -> int:
         """Time by which the schedule fell behind while permits were wanted, in nanoseconds."""
         return self._pacing.lost_ns if self._pacing else 0
@@ -60,83 +90,185 @@ class Gate:
     def wait(self) -> int:
         """Wait for a permit and return when it was due, in nanoseconds of the clock.
 
-        Blocks: until the permit is due, in the order of arrival; not at all when one is due
-            already and nobody stands in front. A waiter that is killed uses up no permit.
+        Raises:
+            ThrottleStopped: The gate was closed meanwhile.
+
+        Blocks: until the permit is due, in the order of arrival; when one is there already and
+            nobody stands in front, only for a turn of everybody else now and then. A waiter that
+            is killed uses up no permit.
         """
-        if not self._queue:
-            due_ns = self._take_at_once()
+        if self._is_free or self._has_nobody_in_front():
+            now_ns = self._clock.now_ns()
+            supply = self._supply
+            supply.rest(now_ns)
+            due_ns = supply.take(now_ns)
             if due_ns is not None:
-                return due_ns
-        return self._stand_in_line()
+                at_once = self._at_once + 1
+                if at_once < TURN:
+                    self._at_once = at_once
+                    self.gave_slot = supply is self._slots
+                    return due_ns
+                supply.put_back()
+                return self._let_others_run(supply)
+        return self._stand_in_line(self._arm)
 
     def change_rate(self, rate: Rate) -> None:
-        """Go on at ``rate`` from now on; those who wait keep their place."""
-        now_ns = self._clock.now_ns()
-        # Otherwise the pacing is kept: its last permit still counts when a pace comes back.
-        if not (rate.is_unlimited or rate.is_paused):
-            pacing = self._pacing
-            self._pacing = pacing.follow(rate, now_ns) if pacing else Pacing(rate, now_ns)
+        """Go on at ``rate`` from now on; who waits keeps its place, and who has a slot keeps it."""
+        if not rate.is_paused:
+            # What fell due since the last look would be lost with the pace it fell due at.
+            self._release()
+        self._supply = self._supply_of(rate)
         self.rate = rate
-        self._cancel_timer()
+        self._release()
+
+    def give_back(self) -> None:
+        """Take back a permit of a parallel rate."""
+        self._slots.put_back()
         self._release()
 
     def close(self) -> None:
-        """Let nobody through any more; the timer is given back."""
-        self.rate = Rate.PAUSED
-        self._cancel_timer()
+        """Let nobody through any more, and those who wait know it."""
+        self.rate, self._supply = Rate.PAUSED, Paused()
+        self._is_closed = True
+        self._take_all_back()
+        loop = gevent.get_hub().loop
+        while self._queue:
+            waiter, _ = self._queue.popitem(last=False)
+            waiter.is_over = True
+            loop.run_callback(waiter.wake)
 
-    def _take(self, now_ns: int) -> int | None:
-        if self.rate.is_unlimited:
-            return now_ns
-        if self.rate.is_paused or self._pacing is None:
-            return None
-        return self._pacing.take(now_ns)
+    def _supply_of(self, rate: Rate) -> Supply:
+        if rate.is_paused:
+            return Paused()
+        if rate.is_unlimited:
+            return Unlimited()
+        if rate.is_parallel:
+            self._slots.limit = int(rate.permits)
+            return self._slots
+        # Kept while there is no pace: its last permit still counts when one comes back.
+        now_ns, pacing = self._clock.now_ns(), self._pacing
+        self._pacing = pacing.follow(rate, now_ns) if pacing else Pacing(rate, now_ns)
+        return Paced(self._pacing)
 
-    def _take_at_once(self) -> int | None:
-        now_ns = self._clock.now_ns()
-        if self._pacing is not None:
-            self._pacing.rest(now_ns)
-        return self._take(now_ns)
+    def _let_others_run(self, supply: Supply) -> int:
+        self._at_once = 0
+        if not isinstance(supply, Unlimited):
+            # It asks again, in line, when they had their turn.
+            return self._stand_in_line(self._release_soon)
+        gevent.sleep(0)
+        if self._supply is not supply:
+            return self.wait()
+        self.gave_slot = False
+        return self._clock.now_ns()
 
-    def _stand_in_line(self) -> int:
+    def _stand_in_line(self, look_again: Callable[[], object]) -> int:
+        if self._is_closed:
+            raise ThrottleStopped(self._name)
         waiter = _Waiter(getcurrent())
         self._queue[waiter] = None
-        self._arm()
+        self._is_free = False
+        look_again()
         hub = gevent.get_hub()
         try:
-            while waiter.due_ns is None:
+            while not self._has_passed(waiter):
                 hub.switch()
         except BaseException:
             self._leave(waiter)
             raise
+        assert waiter.due_ns is not None
+        # It may have been woken twice, and must not be once it waits for something else.
+        waiter.greenlet = None
+        del self._granted[waiter]
+        self._is_free = not (self._queue or self._granted)
+        self.gave_slot = waiter.supply is self._slots
         return waiter.due_ns
+
+    def _has_passed(self, waiter: _Waiter) -> bool:
+        if waiter.is_over:
+            raise ThrottleStopped(self._name)
+        if waiter.due_ns is None:
+            return False
+        # Judged by the waiter, last thing before it goes: the loop may have stood still since.
+        if self._is_late(waiter):
+            self._take_all_back()
+        return waiter.due_ns is not None
+
+    def _has_nobody_in_front(self) -> bool:
+        # A newcomer takes the permit after those that are on their way, so they are judged first:
+        # put back afterwards, they would be granted twice.
+        if self._granted and self._is_late(next(iter(self._granted))):
+            self._take_all_back()
+        return not self._queue
+
+    def _is_late(self, waiter: _Waiter) -> bool:
+        assert waiter.due_ns is not None
+        is_late = self._clock.now_ns() - waiter.due_ns > GRANULE_NS
+        return is_late and isinstance(waiter.supply, Paced)
+
+    def _take_all_back(self) -> None:
+        """Let all who are on their way go back to the head of the queue, and grant anew.
+
+        All of them: were they to go back one by one, each would get the permit of the one before,
+        and all would pass at once.
+        """
+        while self._granted:
+            waiter, _ = self._granted.popitem(last=True)
+            self._put_back(waiter)
+            self._queue[waiter] = None
+            self._queue.move_to_end(waiter, last=False)
+        self._release()
+
+    def _put_back(self, waiter: _Waiter) -> None:
+        assert waiter.supply is not None
+        waiter.supply.put_back()
+        waiter.due_ns = waiter.supply = None
 
     def _leave(self, waiter: _Waiter) -> None:
         waiter.greenlet = None
-        if waiter.due_ns is None:
-            del self._queue[waiter]
-        elif self._pacing is not None and not self.rate.is_unlimited:
-            self._pacing.put_back()
-            self._cancel_timer()
-            self._arm()
+        if waiter.due_ns is not None:
+            self._move_up_behind(waiter)
+            del self._granted[waiter]
+            self._put_back(waiter)
+            self._release()
+        else:
+            self._queue.pop(waiter, None)
+        self._is_free = not (self._queue or self._granted)
+
+    def _move_up_behind(self, leaving: _Waiter) -> None:
+        """Hand due times up to the end, so that the one that is put back is the last one taken."""
+        if not isinstance(leaving.supply, Paced):
+            return
+        is_behind, due_ns = False, leaving.due_ns
+        for waiter in self._granted:
+            if is_behind and waiter.supply is leaving.supply:
+                waiter.due_ns, due_ns = due_ns, waiter.due_ns
+            is_behind = is_behind or waiter is leaving
+
+    def _release_soon(self) -> None:
+        gevent.get_hub().loop.run_callback(self._release)
 
     def _release(self) -> None:
-        self._timer = None
-        now_ns = self._clock.now_ns()
+        self._cancel_timer()
+        now_ns, supply = self._clock.now_ns(), self._supply
         loop = gevent.get_hub().loop
+        current = getcurrent()
         while self._queue:
-            due_ns = self._take(now_ns)
+            due_ns = supply.take(now_ns)
             if due_ns is None:
                 break
             waiter, _ = self._queue.popitem(last=False)
-            waiter.due_ns = due_ns
-            loop.run_callback(waiter.wake)
+            waiter.due_ns, waiter.supply = due_ns, supply
+            self._granted[waiter] = None
+            if waiter.greenlet is not current:
+                loop.run_callback(waiter.wake)
         self._arm()
 
     def _arm(self) -> None:
-        if self._timer is None and self._queue and not self.rate.is_paused and self._pacing:
-            delay_ns = self._pacing.due_ns - self._clock.now_ns()
-            self._timer = self._clock.call_later(max(MIN_SLEEP_NS, delay_ns), self._release)
+        if self._timer is None and self._queue:
+            due_ns = self._supply.next_ns()
+            if due_ns is not None:
+                delay_ns = max(MIN_SLEEP_NS, due_ns - self._clock.now_ns())
+                self._timer = self._clock.call_later(delay_ns, self._release)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

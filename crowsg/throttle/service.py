@@ -1,15 +1,21 @@
 """The throttles of a node, by name."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from crowsg.clock import SECOND, Clock
-from crowsg.errors import NoSuchThrottle, WrongReconfiguration
+from crowsg.errors import InvalidThrottle, NoSuchThrottle, WrongReconfiguration
 from crowsg.metrics.histogram import Histogram
-from crowsg.rate import Rate
+from crowsg.rate import Ramp, Rate
 from crowsg.telemetry.bus import Bus
+from crowsg.text import line_of, shown
 from crowsg.throttle.gate import Gate
+from crowsg.throttle.permit import Holders, Permit
+from crowsg.throttle.process import Declared, RampProgress, ThrottleProcess
+
+Spawn = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,33 +23,50 @@ class ThrottleInfo:
     """A throttle as it stands.
 
     Attributes:
-        rate: The rate in force.
+        rate: The rate as it was set last.
+        is_paused: Whether nothing is granted, whatever the rate.
         waiting: Greenlets that wait for a permit.
         requested, granted: Permits asked for and given so far.
         executed: Actions that a permit let run.
+        held: Permits of a parallel rate that are out.
         lost_s: Seconds of schedule lost while permits were wanted.
+        progress: How far a ramp has come; None while none is running.
     """
 
     rate: Rate
+    is_paused: bool
     waiting: int
     requested: int
     granted: int
     executed: int
+    held: int
     lost_s: float
+    progress: RampProgress | None
+
+    @property
+    def interval_s(self) -> float | None:
+        """The interval of the rate in seconds, 0 for a parallel one; None without a limit."""
+        return None if self.rate.is_unlimited else self.rate.interval_ns / SECOND
+
+    @property
+    def is_active(self) -> bool:
+        """Whether permits are granted: it is not paused, and its rate is not 0."""
+        return not (self.is_paused or self.rate.is_paused)
 
     @property
     def per_second(self) -> float:
         """The rate in force in permits per second; infinite for one without an interval."""
+        if not self.is_active:
+            return 0.0
         if self.rate.is_unlimited or self.rate.is_parallel:
             return math.inf
         return self.rate.permits * SECOND / self.rate.interval_ns
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values; an unlimited rate has no interval."""
-        is_unlimited = self.rate.is_unlimited
+        """Return it as plain values, as in ``summary.json``."""
         return {
-            "rate": str(self.rate) if is_unlimited else self.rate.permits,
-            "interval_s": None if is_unlimited else self.rate.interval_ns / SECOND,
+            "rate": str(self.rate) if self.rate.is_unlimited else self.rate.permits,
+            "interval_s": self.interval_s,
             "requested": self.requested,
             "granted": self.granted,
             "executed": self.executed,
@@ -52,105 +75,114 @@ class ThrottleInfo:
 
 
 class _Throttle:
-    """A gate, what it was declared as, and its counts."""
+    """A throttle of this node: who owns its rate, where its permits are waited for, its counts."""
 
-    __slots__ = ("declared", "gate", "granted", "requested", "waits")
+    __slots__ = ("gate", "granted", "holders", "process", "requested", "waits")
 
-    def __init__(self, declared: Rate, gate: Gate) -> None:
-        self.declared = declared
+    def __init__(self, gate: Gate, process: ThrottleProcess) -> None:
         self.gate = gate
+        self.process = process
+        self.holders = Holders()
         self.requested = 0
         self.granted = 0
         self.waits = Histogram()
 
     def info(self) -> ThrottleInfo:
-        gate = self.gate
+        gate, process = self.gate, self.process
         return ThrottleInfo(
-            gate.rate,
+            process.rate,
+            process.is_paused,
             gate.waiting,
             self.requested,
             self.granted,
             self.granted,
+            gate.held,
             gate.lost_ns / SECOND,
+            process.progress,
         )
 
 
 class Throttles:
-    """Starts, changes and ends throttles, and waits on them."""
+    """Starts, changes and ends throttles, and waits on them.
 
-    def __init__(self, clock: Clock, telemetry: Bus) -> None:
+    Args:
+        clock: Tells and waits.
+        telemetry: Where events go.
+        spawn: Starts a function on a greenlet of this node.
+    """
+
+    def __init__(self, clock: Clock, telemetry: Bus, spawn: Spawn) -> None:
         self._clock = clock
         self._telemetry = telemetry
+        self._spawn = spawn
         self._throttles: dict[str, _Throttle] = {}
         self._ended: dict[str, tuple[ThrottleInfo, Histogram]] = {}
         self._request = telemetry.event(("crowsg", "throttle", "request"))
         self._execute = telemetry.event(("crowsg", "throttle", "execute"))
 
-    def start(self, name: str, rate: Rate) -> Literal["started", "already_started"]:
-        """Start a throttle, or find that it was declared the same before.
-
-        Raises:
-            WrongReconfiguration: It was declared differently.
-
-        Emits: ``throttle, init`` and ``throttle, rate``.
-        Source: amoc_throttle:start/2.
-        """
+    def start(self, name: str, rate: object) -> Literal["started", "already_started"]:
+        """Start a throttle, or find that it was declared the same; see ``crowsg.throttle``."""
+        if not isinstance(name, str) or not name or name != line_of(name):
+            raise InvalidThrottle(
+                f"a throttle is named by a short line of text, not {shown(name, 60)}"
+            )
+        declared: Declared = rate if isinstance(rate, Ramp) else Rate.of(rate)
         known = self._throttles.get(name)
-        if known is not None and known.declared != rate:
-            raise WrongReconfiguration(name, known.declared, rate)
+        if known is not None and known.process.declared != declared:
+            raise WrongReconfiguration(name, known.process.declared, declared)
         if known is not None:
             return "already_started"
-        self._throttles[name] = _Throttle(rate, Gate(self._clock, rate))
+        self._throttles[name] = throttle = self._made(name, declared)
         self._telemetry.execute(("crowsg", "throttle", "init"), {"count": 1}, {"name": name})
-        self._emit_rate(name, rate)
+        throttle.process.start(name)
         return "started"
 
-    def wait(self, name: str) -> int:
-        """Wait for a permit; returns when it was due, in nanoseconds of the clock.
-
-        Raises:
-            NoSuchThrottle: It was not started.
-
-        Blocks: until the permit is due.
-        Emits: ``throttle, request``, then ``throttle, execute``.
-        Source: amoc_throttle:wait/1.
-        """
+    def wait(self, name: str) -> Permit:
+        """Wait for a permit; see ``crowsg.throttle``."""
         throttle = self._find(name)
-        throttle.requested += 1
-        if self._request.handlers:
-            self._request.fire({"count": 1}, {"name": name})
-        asked_ns = self._clock.now_ns()
-        due_ns = throttle.gate.wait()
-        throttle.granted += 1
-        throttle.waits.record(self._clock.now_ns() - asked_ns)
-        if self._execute.handlers:
-            self._execute.fire({"count": 1}, {"name": name})
-        return due_ns
+        throttle.holders.give_back()
+        return self._granted(throttle, name, is_held=True)
 
-    def change_rate(self, name: str, rate: Rate) -> None:
-        """Set the rate in force; the same one again changes nothing.
+    def wait_unheld(self, name: str) -> Permit:
+        """Wait for a permit that only its ``release`` gives back; otherwise as ``wait``."""
+        return self._granted(self._find(name), name, is_held=False)
+
+    def has_schedule(self, name: str) -> bool:
+        """Whether permits fall due by time, and not by being asked for or given back.
 
         Raises:
-            NoSuchThrottle: It was not started.
-
-        Emits: ``throttle, rate``.
-        Source: amoc_throttle:change_rate/2.
+            NoSuchThrottle: It does not run.
         """
-        gate = self._find(name).gate
-        if gate.rate != rate:
-            gate.change_rate(rate)
-            self._emit_rate(name, rate)
+        rate = self._find(name).gate.rate
+        return not (rate.is_unlimited or rate.is_parallel)
+
+    def change_rate(self, name: str, rate: object) -> None:
+        """Set the rate; see ``crowsg.throttle``."""
+        self._find(name).process.change_rate(name, Rate.of(rate))
+
+    def ramp(self, name: str, ramp: Ramp) -> None:
+        """Begin a ramp; see ``crowsg.throttle``."""
+        if not isinstance(ramp, Ramp):
+            raise InvalidThrottle(f"a ramp is a crowsg.Ramp, not {shown(ramp, 60)}")
+        self._find(name).process.ramp(name, ramp)
+
+    def pause(self, name: str) -> None:
+        """Grant nothing; see ``crowsg.throttle``."""
+        self._find(name).process.pause()
+
+    def resume(self, name: str) -> None:
+        """Go on; see ``crowsg.throttle``."""
+        self._find(name).process.resume()
+
+    def unlock(self, name: str) -> None:
+        """Lift the limit; see ``crowsg.throttle``."""
+        self.change_rate(name, Rate.UNLIMITED)
 
     def stop(self, name: str) -> None:
-        """End a throttle that nobody waits on any more.
-
-        Raises:
-            NoSuchThrottle: It was not started.
-
-        Source: amoc_throttle:stop/1.
-        """
+        """End a throttle; see ``crowsg.throttle``."""
         throttle = self._find(name)
         self._ended[name] = throttle.info(), throttle.waits
+        throttle.process.stop()
         throttle.gate.close()
         del self._throttles[name]
 
@@ -164,11 +196,7 @@ class Throttles:
         self._ended = {}
 
     def info(self, name: str) -> ThrottleInfo:
-        """Return the throttle as it stands.
-
-        Raises:
-            NoSuchThrottle: It was not started.
-        """
+        """Return the throttle as it stands; see ``crowsg.throttle``."""
         return self._find(name).info()
 
     def infos(self) -> dict[str, ThrottleInfo]:
@@ -184,6 +212,42 @@ class Throttles:
     def names(self) -> tuple[str, ...]:
         """Return the names of all throttles."""
         return tuple(self._throttles)
+
+    def _made(self, name: str, declared: Declared) -> _Throttle:
+        gate = Gate(self._clock, declared if isinstance(declared, Rate) else declared.start, name)
+        process = ThrottleProcess(
+            declared,
+            self._clock,
+            self._spawn,
+            gate.change_rate,
+            lambda rate: self._emit_rate(name, rate),
+        )
+        return _Throttle(gate, process)
+
+    def _granted(self, throttle: _Throttle, name: str, *, is_held: bool) -> Permit:
+        throttle.requested += 1
+        if self._request.handlers:
+            self._request.fire({"count": 1}, {"name": name})
+        asked_ns = self._clock.now_ns()
+        due_ns = throttle.gate.wait()
+        is_slot = throttle.gate.gave_slot
+        throttle.granted += 1
+        now_ns = self._clock.now_ns()
+        throttle.waits.record(now_ns - asked_ns)
+        permit = Permit(due_ns, now_ns, throttle.gate.give_back if is_slot else None)
+        if is_slot and is_held:
+            throttle.holders.hold(permit)
+        if self._execute.handlers:
+            self._tell_granted(permit, name)
+        return permit
+
+    def _tell_granted(self, permit: Permit, name: str) -> None:
+        try:
+            self._execute.fire({"count": 1}, {"name": name})
+        except BaseException:
+            # Killed inside a handler: the caller never sees its permit.
+            permit.release()
+            raise
 
     def _find(self, name: str) -> _Throttle:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import crowsg
-from crowsg import code, config, controller, metrics, telemetry, users
+from crowsg import code, config, controller, metrics, telemetry, throttle, users
 from crowsg.clock import Clock
 from crowsg.code.server import CodeServer
 from crowsg.config.settings import Settings
@@ -16,6 +16,7 @@ from crowsg.controller.machine import Controller
 from crowsg.local import Local
 from crowsg.metrics.recorder import Recorder
 from crowsg.telemetry.bus import Bus
+from crowsg.throttle.service import Throttles
 from crowsg.users.user import User
 from tests.architecture.package import definitions, looks_the_node_up, modules, refuse
 
@@ -41,6 +42,15 @@ FORWARDERS: dict[Callable[..., Any], Callable[..., Any]] = {
     telemetry.attach_many: Bus.attach_many,
     telemetry.detach: Bus.detach,
     telemetry.execute: Bus.execute,
+    throttle.start: Throttles.start,
+    throttle.wait: Throttles.wait,
+    throttle.change_rate: Throttles.change_rate,
+    throttle.ramp: Throttles.ramp,
+    throttle.pause: Throttles.pause,
+    throttle.resume: Throttles.resume,
+    throttle.unlock: Throttles.unlock,
+    throttle.stop: Throttles.stop,
+    throttle.info: Throttles.info,
     metrics.check: Recorder.check,
     metrics.declare: Recorder.declare,
     users.receive: User.receive,
@@ -57,6 +67,9 @@ OWN_WORK: set[Callable[..., Any]] = {
     metrics.observe,
     metrics.time,
     telemetry.span,
+    throttle.arrivals,
+    throttle.run,
+    throttle.send,
     users.current,
     users.stop,
 }

@@ -35,11 +35,11 @@ class OneThrottle(Throttles):
     """Holds a throttle that lost two and a half seconds."""
 
     def infos(self) -> dict[str, ThrottleInfo]:
-        return {"slow": ThrottleInfo(Rate.of("2/s"), 4, 33, 22, 11, 2.5)}
+        return {"slow": ThrottleInfo(Rate.of("2/s"), False, 4, 33, 22, 11, 0, 2.5, None)}
 
 
 def test_throttles_tell_what_became_of_permits(bench: Bench) -> None:
-    throttles = OneThrottle(bench.clock, bench.node.telemetry)
+    throttles = OneThrottle(bench.clock, bench.node.telemetry, bench.node.spawn)
 
     scrape = Scrape(recorded(bench.node.recorder, throttles))
 
@@ -64,7 +64,7 @@ def test_what_a_throttle_counted_is_still_told_when_its_run_has_ended(waited_on:
     assert scrape.by("throttle", "crowsg_throttle_wait_seconds_count") == {"slow": 3}
 
 
-@pytest.mark.parametrize("name", ['a\\b "c" {,}', "new\nline", ""], ids=repr)
+@pytest.mark.parametrize("name", ['a\\b "c" {,}', "ünï"], ids=repr)
 def test_a_throttle_may_be_called_anything(bench: Bench, name: str) -> None:
     bench.node.throttles.start(name, Rate.of(60))
 

@@ -52,7 +52,7 @@ def init():
 
 def start(user_id):
     users.sleep(1.3)
-    print("spinning")
+    print("spinning", flush=True)
     users.sleep(0.2)
     while True:
         pass
@@ -460,16 +460,22 @@ def test_a_third_signal_ends_a_run_whose_terminal_nobody_reads(
         [sys.executable, "-m", "crowsg", "run", write(SPINNING)],
         cwd=ROOT,
         env={**os.environ, "TERM": "xterm-256color"},
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=full,
     )
-    time.sleep(3)  # noqa: TID251 - real time on purpose
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"spinning\n"
 
     for _ in range(3):
+        # Sent at once they are one signal; the first must find the loop blocked.
+        time.sleep(0.4)  # noqa: TID251 - real time on purpose
         process.send_signal(signal.SIGINT)
-        time.sleep(0.3)  # noqa: TID251 - real time on purpose
 
-    assert process.wait(10) == 97
+    try:
+        assert process.wait(10) == 97
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_run_without_stderr_runs(write: Callable[[str], str]) -> None:

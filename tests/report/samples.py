@@ -26,7 +26,7 @@ def interval(ok: int = 1, failed: int = 0, p95: float = 0.01) -> Interval:
 
 def throttle(lost_s: float = 0.0) -> ThrottleInfo:
     """Return a throttle of 100 permits a second."""
-    return ThrottleInfo(Rate(100, per=1), 3, 95, 92, 92, lost_s)
+    return ThrottleInfo(Rate(100, per=1), False, 3, 95, 92, 92, 0, lost_s, None)
 
 
 def failure(sample: str, count: int = 1) -> FailureGroup:

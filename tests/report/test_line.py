@@ -31,11 +31,13 @@ def test_a_text_that_is_cut_shows_it(text: str, cells: int) -> None:
     assert kept == text if cell_len(text) <= cells else kept.endswith("…") or not cells
 
 
-@pytest.mark.parametrize("cells", range(24))
+@pytest.mark.parametrize("cells", range(30))
 def test_a_line_of_pieces_is_cut_to_its_cells(cells: int) -> None:
     line = Line("送信", "bold").add("time", "red").add(" 時間 ").add("[red]x[/red]")
 
-    assert cell_len(line.cut_to(cells).plain) <= cells
+    kept = line.cut_to(cells).plain
+    assert cell_len(kept) == min(cells, 26)
+    assert kept.endswith("…" if 0 < cells < 26 else "")
 
 
 def test_a_line_that_fits_stays_as_it_is() -> None:

@@ -43,10 +43,11 @@ def test_texts_of_a_twentieth_of_a_second_are_written_together(
     outlet.print("a\n")
     clock.advance(PAUSE_S / 2)
     outlet.print("b\n")
-    clock.advance(PAUSE_S / 2)
+    clock.advance(PAUSE_S)
     outlet.close(1)
 
-    assert reader.texts[0] == "a\nb\n"
+    # Closing writes once more.
+    assert reader.texts == ["a\nb\n", ""]
 
 
 def test_nothing_is_written_before_that(outlet: Outlet, reader: Reader, clock: ManualClock) -> None:
@@ -64,7 +65,7 @@ def test_waking_has_something_else_written(
     clock.advance(PAUSE_S)
     outlet.close(1)
 
-    assert reader.texts[0] == ""
+    assert reader.texts == ["", ""]
 
 
 def test_closing_waits_for_nothing_but_the_writing(outlet: Outlet, reader: Reader) -> None:
@@ -75,12 +76,26 @@ def test_closing_waits_for_nothing_but_the_writing(outlet: Outlet, reader: Reade
     assert reader.texts == ["a\n"]
 
 
-def test_what_is_printed_after_closing_is_written_too(outlet: Outlet, reader: Reader) -> None:
-    outlet.close(1)
+def test_closing_leaves_nothing_to_come(outlet: Outlet, reader: Reader, clock: ManualClock) -> None:
     outlet.print("a\n")
+
+    outlet.close(1)
+    clock.advance(PAUSE_S)
     outlet.close(1)
 
-    assert "".join(reader.texts) == "a\n"
+    # Only what closing writes itself.
+    assert reader.texts == ["a\n", ""]
+
+
+def test_what_is_printed_after_closing_is_written_too(
+    outlet: Outlet, reader: Reader, clock: ManualClock
+) -> None:
+    for text in ("a\n", "b\n"):
+        outlet.print(text)
+        clock.advance(PAUSE_S)
+        outlet.close(1)
+
+    assert reader.texts == ["a\n", "", "b\n", ""]
 
 
 def test_what_is_printed_while_a_text_is_written_follows_it(outlet: Outlet, reader: Reader) -> None:
@@ -137,7 +152,7 @@ def test_a_reader_that_is_gone_is_told_nothing_more(outlet: Outlet, reader: Read
     outlet.close(1)
     outlet.print("b\n")
 
-    assert (outlet.close(1), reader.texts) == (True, ["a\n"])
+    assert (outlet.close(1), reader.texts, outlet.take()) == (True, ["a\n"], "")
 
 
 def test_closing_gives_up_on_a_reader_that_is_too_slow(outlet: Outlet, reader: Reader) -> None:

@@ -56,7 +56,7 @@ SUMMARY = Summary(
     counters={"sent": 2, "ratio": float("nan")},
     gauges={"limit": float("-inf")},
     checks={"sound": (2, 1)},
-    throttles={"calls": ThrottleInfo(Rate(5, per=2), 1, 4, 3, 3, 0.25)},
+    throttles={"calls": ThrottleInfo(Rate(5, per=2), False, 1, 4, 3, 3, 0, 0.25, None)},
     errors=(FailureGroup("ValueError", "user *", 3, 0.5, 2.5, "ValueError: user 7"),),
     nodes=(NodeSummary("a@host", "finished", USERS, HEALTH, ((0.1, 0.2),)),),
     health=HEALTH,

@@ -1,31 +1,116 @@
 """Greenlets pass one by one, in order, when their permit is due."""
 
+import random
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
 import gevent
 import pytest
 
+from crowsg.errors import ThrottleStopped
 from crowsg.rate import Rate
 from crowsg.testing import ManualClock
 from crowsg.testing.manual_clock import settle
-from crowsg.throttle.gate import Gate
+from crowsg.throttle.gate import TURN, Gate
+from crowsg.throttle.pacing import GRANULE_NS
+
+SECOND = 1_000_000_000
+MS = 1_000_000
+
+
+class StallingClock(ManualClock):
+    """A clock that can go on while the loop stands still."""
+
+    def stall(self, delay_ns: int) -> None:
+        self._now_ns += delay_ns
 
 
 class Queue:
     """Greenlets that wait at a gate once and note when they passed."""
 
     def __init__(self, rate: Rate, waiters: int = 0) -> None:
-        self.clock = ManualClock()
+        self.clock = StallingClock()
         self.gate = Gate(self.clock, rate)
         self.passed: list[tuple[int, float]] = []
-        self.greenlets = [gevent.spawn(self._pass, name) for name in range(waiters)]
+        self.greenlets = [gevent.spawn(self.pass_once, name) for name in range(waiters)]
         settle()
 
-    def _pass(self, name: int) -> None:
+    def pass_once(self, name: int) -> None:
         self.gate.wait()
         self.passed.append((name, self.clock.now_ns() / 1e9))
 
     @property
     def names(self) -> list[int]:
         return [name for name, _ in self.passed]
+
+
+class Crowd:
+    """Greenlets that wait at a gate again and again, and stamp each time they pass.
+
+    Args:
+        rate: The first rate.
+        rng: Decides on everything that happens by chance.
+        stall_ns: How long each pass keeps the loop at the most, now and then.
+    """
+
+    def __init__(self, rate: Rate, rng: random.Random, stall_ns: int, waiters: int = 40) -> None:
+        self.clock = StallingClock()
+        self.gate = Gate(self.clock, rate)
+        self.stamps: list[int] = []
+        self._rng = rng
+        self._stall_ns = stall_ns
+        self.greenlets = [gevent.spawn(self._loop) for _ in range(waiters)]
+
+    def _loop(self) -> None:
+        while True:
+            self.gate.wait()
+            self.stamps.append(self.clock.now_ns())
+            if self._rng.random() < 0.05:
+                self.clock.stall(self._rng.randrange(self._stall_ns))
+            if self._rng.random() < 0.1:
+                gevent.sleep(0)
+
+    def replace(self, index: int) -> None:
+        """Kill one and start another in its place, in one turn of the loop."""
+        self.greenlets[index].kill(block=False)
+        self.greenlets[index] = gevent.spawn(self._loop)
+
+    def move(self, seconds: float) -> None:
+        """Go on, waking late by up to a few ms each time, and now and then by much more."""
+        end_ns = self.clock.now_ns() + int(seconds * SECOND)
+        while self.clock.now_ns() < end_ns:
+            self.clock.advance(self._rng.uniform(0, 0.004))
+            if self._rng.random() < 0.03:
+                self.clock.stall(self._rng.randrange(self._stall_ns))
+        # What the last stall cost is known once the gate has woken.
+        self.clock.advance(0.002)
+
+    def end(self) -> None:
+        gevent.killall(self.greenlets)
+
+
+def worst_excess(stamps: list[int], per_second: float) -> float:
+    """Return by how much the fullest of all windows exceeds rate x (W + g) + 1.
+
+    The window from stamp i to stamp j holds j - i + 1; as a walk, its maximum is found in one go.
+    """
+    worst, lowest = -1e18, 1e18
+    for index, stamp in enumerate(stamps):
+        level = index - per_second * stamp / SECOND
+        lowest = min(lowest, level)
+        worst = max(worst, level - lowest + 1)
+    return worst - per_second * GRANULE_NS / SECOND - 1
+
+
+RATES = [
+    pytest.param(Rate(1), 200.0, id="1/min"),
+    pytest.param(Rate(7, per=1), 20.0, id="7/s"),
+    pytest.param(Rate(100, per=1), 4.0, id="100/s"),
+    pytest.param(Rate(1200), 8.0, id="1200/min"),
+    pytest.param(Rate(1000, per=1), 1.0, id="1000/s"),
+    pytest.param(Rate(10_000, per=1), 0.4, id="10000/s"),
+]
 
 
 def test_waiters_pass_in_order_at_their_due_times() -> None:
@@ -100,9 +185,9 @@ def test_a_waiter_that_is_killed_uses_up_no_permit() -> None:
 def test_a_permit_given_to_a_waiter_that_is_being_killed_goes_to_the_next() -> None:
     queue = Queue(Rate(1, per=1), 3)
     # Both fall into one turn of the loop: first the kill, then the permit.
-    queue.clock.call_later(1_000_000_000, lambda: queue.greenlets[1].kill(block=False))
+    queue.clock.call_later(SECOND, lambda: queue.greenlets[1].kill(block=False))
     queue.gate._cancel_timer()
-    queue.clock.call_later(1_000_000_000, queue.gate._release)
+    queue.clock.call_later(SECOND, queue.gate._release)
 
     queue.clock.advance(1.5)
 
@@ -114,13 +199,44 @@ def test_idle_time_earns_no_burst_beyond_the_granule() -> None:
     queue = Queue(Rate(100, per=1), 1)
     queue.clock.advance(60)
 
-    more = [gevent.spawn(queue._pass, name) for name in range(1, 10)]
+    more = [gevent.spawn(queue.pass_once, name) for name in range(1, 10)]
     settle()
     at_once = len(queue.passed) - 1
     queue.clock.advance(1)
 
     assert at_once == 2
     assert len(queue.passed) == 1 + len(more)
+
+
+@pytest.mark.parametrize("rate", [Rate(1), Rate.PAUSED, Rate.parallel(1)], ids=str)
+def test_closing_releases_every_waiter_with_an_error(rate: Rate) -> None:
+    gate = Gate(ManualClock(), rate, "a")
+    greenlets = [gevent.spawn(gate.wait) for _ in range(3)]
+    settle()
+    stuck = [greenlet for greenlet in greenlets if not greenlet.dead]
+
+    gate.close()
+    settle()
+
+    assert len(stuck) >= 2
+    assert [type(greenlet.exception) for greenlet in stuck] == [ThrottleStopped] * len(stuck)
+    assert gate.waiting == 0
+
+
+def test_closing_reaches_those_whose_permit_is_on_its_way_too_late() -> None:
+    queue = Queue(Rate(1, per=1), 2)
+
+    def close_late() -> None:
+        queue.gate._release()
+        queue.clock.stall(20 * MS)
+        queue.gate.close()
+
+    queue.gate._cancel_timer()
+    queue.clock.call_later(SECOND, close_late)
+    queue.clock.advance(5)
+
+    assert queue.names == [0]
+    assert isinstance(queue.greenlets[1].exception, ThrottleStopped)
 
 
 def test_a_closed_gate_asks_nothing_of_the_clock() -> None:
@@ -130,3 +246,344 @@ def test_a_closed_gate_asks_nothing_of_the_clock() -> None:
     queue.clock.advance(10)
 
     assert queue.names == [0]
+    assert queue.clock._queue == []
+
+
+@pytest.mark.parametrize("rate", [Rate.UNLIMITED, Rate(10_000_000, per=1)], ids=str)
+def test_a_greenlet_that_passes_again_and_again_starves_nobody(rate: Rate) -> None:
+    queue = Queue(rate)
+    queue.clock.stall(10 * MS)
+    order: list[str] = []
+
+    def loop() -> None:
+        for _ in range(10 * TURN):
+            queue.gate.wait()
+            order.append("loop")
+
+    looping, other = gevent.spawn(loop), gevent.spawn(order.append, "other")
+    gevent.joinall([looping, other])
+
+    assert order.index("other") == TURN - 1
+    assert len(order) == 10 * TURN + 1
+
+
+def test_whoever_gives_the_others_a_turn_has_no_permit_meanwhile() -> None:
+    queue = Queue(Rate(1000, per=1))
+    queue.gate._at_once = TURN - 1
+    greenlet = gevent.spawn(queue.pass_once, 0)
+    gevent.spawn(lambda: greenlet.kill(block=False))
+    settle()
+
+    gevent.spawn(queue.pass_once, 1)
+    settle()
+
+    assert queue.passed == [(1, 0.0)]
+
+
+def test_all_who_are_on_their_way_when_the_loop_stalls_go_back_in_order() -> None:
+    queue = Queue(Rate.PAUSED, 6)
+    queue.gate.change_rate(Rate(300, per=1))
+    queue.clock.advance(0.0)
+    queue.gate._cancel_timer()
+    queue.clock.stall(8 * MS)
+    queue.gate._release()
+
+    queue.clock.stall(SECOND)
+    queue.clock.advance(1)
+
+    assert queue.names == list(range(6))
+
+
+def stalled_after_the_grant() -> Queue:
+    """Return a queue of twelve at 100/s whose second permit was granted a second ago."""
+    queue = Queue(Rate(100, per=1), 12)
+    queue.gate._cancel_timer()
+    queue.clock.stall(10 * MS)
+    queue.gate._release()
+    queue.clock.stall(SECOND)
+    return queue
+
+
+def test_a_permit_that_comes_late_to_its_waiter_makes_no_burst() -> None:
+    queue = stalled_after_the_grant()
+
+    settle()
+
+    assert queue.names == [0, 1, 2]
+
+
+def test_the_time_between_a_permit_and_its_late_waiter_is_counted_as_lost() -> None:
+    queue = stalled_after_the_grant()
+
+    settle()
+
+    assert queue.gate.lost_ns == SECOND - GRANULE_NS
+
+
+def test_a_newcomer_makes_no_burst_of_the_permits_that_come_late() -> None:
+    queue = Queue(Rate(100, per=1), 2)
+    queue.gate._cancel_timer()
+    queue.clock.stall(10 * MS)
+    queue.gate._release()
+    queue.clock.stall(SECOND)
+
+    late = [gevent.spawn(queue.pass_once, name) for name in range(2, 9)]
+    queue.gate.wait()
+    settle()
+
+    assert len(queue.passed) - 1 + 1 == 2
+    assert not late[-1].dead
+
+
+def test_permits_of_those_killed_on_their_way_make_no_burst_of_the_others() -> None:
+    queue = Queue(Rate(1000, per=1), 60)
+    queue.gate._cancel_timer()
+    queue.clock.stall(10 * MS)
+    queue.gate._release()
+    for greenlet in queue.greenlets[1:6]:
+        gevent.get_hub().loop.run_callback(greenlet.throw, gevent.GreenletExit)
+        queue.gate._leave(next(iter(queue.gate._granted)))
+
+    queue.clock.stall(10 * MS)
+    queue.clock.advance(0.1)
+
+    stamps = [round(time * SECOND) for _, time in queue.passed]
+    assert worst_excess(stamps, 1000) <= 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("rate", "seconds"), RATES)
+def test_no_window_holds_more_than_promised_however_the_loop_stalls(
+    rate: Rate, seconds: float, seed: int
+) -> None:
+    crowd = Crowd(rate, random.Random(seed), stall_ns=50 * MS)
+
+    crowd.move(seconds)
+
+    crowd.end()
+    assert len(crowd.stamps) > 2
+    assert worst_excess(crowd.stamps, rate.permits * SECOND / rate.interval_ns) <= 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("rate", "seconds"), RATES)
+def test_no_window_holds_more_than_promised_while_waiters_are_killed(
+    rate: Rate, seconds: float, seed: int
+) -> None:
+    rng = random.Random(seed)
+    crowd = Crowd(rate, rng, stall_ns=30 * MS)
+
+    for _ in range(20):
+        crowd.move(seconds / 20)
+        for index in rng.sample(range(40), 10):
+            crowd.replace(index)
+
+    crowd.end()
+    assert len(crowd.stamps) > 2
+    assert worst_excess(crowd.stamps, rate.permits * SECOND / rate.interval_ns) <= 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("highest", [20, 500, 10_000])
+def test_no_window_holds_more_than_the_highest_rate_while_it_changes(
+    highest: int, seed: int
+) -> None:
+    rng = random.Random(seed)
+    crowd = Crowd(Rate(highest, per=1), rng, stall_ns=30 * MS)
+    rates = [Rate(highest, per=1), Rate(highest / 3, per=1), Rate(highest * 60), Rate.PAUSED]
+
+    for _ in range(100):
+        crowd.move(rng.uniform(0, 0.02))
+        crowd.gate.change_rate(rng.choice(rates))
+
+    crowd.end()
+    assert len(crowd.stamps) > 2
+    assert worst_excess(crowd.stamps, highest) <= 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("permits", [50, 1000, 10_000])
+def test_while_permits_are_wanted_the_whole_rate_is_given_but_for_lost_time(
+    permits: int, seed: int
+) -> None:
+    crowd = Crowd(Rate(permits, per=1), random.Random(seed), stall_ns=50 * MS)
+
+    crowd.move(3)
+
+    crowd.end()
+    seconds = (crowd.clock.now_ns() - crowd.gate.lost_ns) / SECOND
+    assert len(crowd.stamps) >= 0.995 * permits * (seconds - 0.02) - 1
+
+
+def test_a_rate_that_changes_often_loses_nothing_that_fell_due_before() -> None:
+    crowd = Crowd(Rate(10_000, per=1), random.Random(1), stall_ns=1)
+
+    for step in range(300):
+        crowd.clock.advance(0.0095)
+        crowd.gate.change_rate(Rate(10_000 + step % 2, per=1))
+
+    crowd.end()
+    assert len(crowd.stamps) >= 0.995 * 10_000 * crowd.clock.now()
+
+
+class Slots:
+    """Greenlets that take, hold and lose slots of one gate by chance, and what was seen of it."""
+
+    def __init__(self, limit: int, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.clock = ManualClock()
+        self.limit = limit
+        self.gate = Gate(self.clock, Rate.parallel(limit))
+        self.out = 0
+        self.order: list[int] = []
+        self.excess = 0
+        self.greenlets: list[Any] = []
+
+    def _hold(self, number: int) -> None:
+        self.gate.wait()
+        self.order.append(number)
+        self.out += 1
+        # Somebody was let in: then there was room for it.
+        self.excess = max(self.excess, self.out - self.limit)
+        try:
+            self.clock.sleep(self.rng.uniform(0, 0.05))
+            if self.rng.random() < 0.1:
+                raise gevent.GreenletExit
+        finally:
+            self.out -= 1
+            self.gate.give_back()
+
+    def act(self) -> None:
+        """Do one thing at random; several may fall into one turn of the loop."""
+        choice = self.rng.random()
+        if choice < 0.6:
+            self.greenlets.append(gevent.spawn(self._hold, len(self.greenlets)))
+        elif choice < 0.8 and self.greenlets:
+            self.rng.choice(self.greenlets[-20:]).kill(block=False)
+        elif choice < 0.83:
+            settle()
+            self.limit = self.rng.randrange(1, 12)
+            self.gate.change_rate(Rate.parallel(self.limit))
+        else:
+            self.clock.advance(self.rng.uniform(0, 0.02))
+
+    @property
+    def is_idle_while_wanted(self) -> bool:
+        return self.gate.waiting > 0 and self.gate.held < self.limit
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_no_more_slots_are_out_than_the_limit_when_one_is_given(seed: int) -> None:
+    slots = Slots(5, seed)
+
+    for _ in range(600):
+        slots.act()
+
+    gevent.killall(slots.greenlets)
+    assert slots.excess <= 0
+    assert len(slots.order) > 50
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_no_slot_is_lost_whatever_becomes_of_its_holder(seed: int) -> None:
+    slots = Slots(5, seed)
+
+    for _ in range(600):
+        slots.act()
+    slots.clock.advance(60)
+
+    assert (slots.out, slots.gate.held, slots.gate.waiting) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_nobody_waits_while_a_slot_is_free(seed: int) -> None:
+    slots = Slots(2, seed)
+    idle = []
+
+    for _ in range(600):
+        slots.act()
+        idle.append(slots.is_idle_while_wanted)
+
+    gevent.killall(slots.greenlets)
+    assert not any(idle)
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_slots_are_given_in_the_order_of_arrival(seed: int) -> None:
+    slots = Slots(3, seed)
+
+    for _ in range(600):
+        slots.act()
+
+    gevent.killall(slots.greenlets)
+    assert all(earlier < later for earlier, later in pairwise(slots.order))
+
+
+def test_a_lowered_limit_lets_nobody_in_until_enough_came_back() -> None:
+    queue = Queue(Rate.parallel(3), 5)
+    queue.gate.change_rate(Rate.parallel(1))
+    passed = []
+
+    for _ in range(3):
+        queue.gate.give_back()
+        settle()
+        passed.append(len(queue.passed))
+
+    assert passed == [3, 3, 4]
+
+
+def test_a_raised_limit_lets_in_at_once() -> None:
+    queue = Queue(Rate.parallel(1), 5)
+
+    queue.gate.change_rate(Rate.parallel(4))
+    settle()
+
+    assert (queue.names, queue.gate.held) == ([0, 1, 2, 3], 4)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(Rate.PAUSED, id="paused"),
+        pytest.param(Rate(1), id="a rate in time"),
+        pytest.param(Rate.UNLIMITED, id="unlimited"),
+    ],
+)
+def test_slots_that_are_out_count_when_the_limit_comes_back(between: Rate) -> None:
+    queue = Queue(Rate.parallel(2), 2)
+    queue.gate.change_rate(between)
+    queue.gate.change_rate(Rate.parallel(2))
+
+    gevent.spawn(queue.pass_once, 2)
+    settle()
+
+    assert (queue.names, queue.gate.held) == ([0, 1], 2)
+
+
+def _kill_before(queue: Queue) -> None:
+    queue.greenlets[1].kill(block=False)
+    queue.gate.give_back()
+
+
+def _kill_after(queue: Queue) -> None:
+    def kill() -> None:
+        queue.gate.give_back()
+        queue.greenlets[1].throw(gevent.GreenletExit)
+
+    gevent.get_hub().loop.run_callback(kill)
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [
+        pytest.param(_kill_before, id="before it is granted"),
+        pytest.param(_kill_after, id="after it was granted"),
+    ],
+)
+def test_a_slot_of_a_waiter_that_is_killed_goes_to_the_next(kill: Callable[[Queue], None]) -> None:
+    queue = Queue(Rate.parallel(1), 3)
+
+    kill(queue)
+    settle()
+
+    assert (queue.names, queue.gate.held, queue.gate.waiting) == ([0, 2], 1, 0)

@@ -1,0 +1,97 @@
+"""Where the permits of a throttle come from on one node: four ways, each an object of its own.
+
+A supply is asked for a permit and answers with the moment it was due, or not at all; ``next_ns``
+tells when asking again makes sense. Pure: it is handed the time.
+"""
+
+from typing import Protocol
+
+from crowsg.throttle.pacing import Pacing
+
+
+class Supply(Protocol):
+    """What a gate needs of a supply."""
+
+    def take(self, now_ns: int) -> int | None:
+        """Take a permit and return when it was due; None while there is none."""
+
+    def rest(self, now_ns: int) -> None:
+        """Note that nobody wanted a permit until now."""
+
+    def put_back(self) -> None:
+        """Return a permit that was not used, or no longer is."""
+
+    def next_ns(self) -> int | None:
+        """Return when the next permit falls due; None where no time brings one."""
+
+
+class _Timeless:
+    """A supply that time does not change."""
+
+    def rest(self, now_ns: int) -> None:
+        """Do nothing."""
+
+    def put_back(self) -> None:
+        """Do nothing."""
+
+    def next_ns(self) -> int | None:
+        """No time brings one."""
+        return None
+
+
+class Unlimited(_Timeless):
+    """Permits for everybody at once."""
+
+    def take(self, now_ns: int) -> int | None:
+        """Take a permit that is due now."""
+        return now_ns
+
+
+class Paused(_Timeless):
+    """No permits."""
+
+    def take(self, now_ns: int) -> int | None:
+        """There is none."""
+        return None
+
+
+class Slots(_Timeless):
+    """So many permits that are held and come back.
+
+    Attributes:
+        limit: How many may be out; below what is out already, nobody gets in until enough return.
+        held: Permits that are out.
+    """
+
+    def __init__(self) -> None:
+        self.limit = 0
+        self.held = 0
+
+    def take(self, now_ns: int) -> int | None:
+        """Take one that is free."""
+        if self.held >= self.limit:
+            return None
+        self.held += 1
+        return now_ns
+
+    def put_back(self) -> None:
+        """Return one."""
+        self.held -= 1
+
+
+class Paced:
+    """Permits that fall due one after the other.
+
+    Args:
+        pacing: When they do.
+    """
+
+    def __init__(self, pacing: Pacing) -> None:
+        self.take = pacing.take
+        self.rest = pacing.rest
+        self.put_back = pacing.put_back
+        self._pacing = pacing
+
+    def next_ns(self) -> int | None:
+        """Return when the next permit falls due."""
+        return self._pacing.due_ns
