@@ -35,6 +35,7 @@ from crowsg.telemetry import log
 from crowsg.telemetry.bus import Bus
 from crowsg.throttle.actions import Actions
 from crowsg.throttle.open_model import Arrivals
+from crowsg.throttle.permit import Permit
 from crowsg.throttle.service import Throttles
 from crowsg.users.crowd import Crowd
 from crowsg.users.messages import copied
@@ -167,7 +168,14 @@ class Node:
     def one_run(self, options: RunOptions, observers: Iterable[Observer] = ()) -> OneRun:
         """Return a run of this node, to be executed."""
         return OneRun(
-            self.clock, self.controller, self.crowd, self.record, self.spawn, options, observers
+            self.clock,
+            self.controller,
+            self.crowd,
+            self.record,
+            self.spawn,
+            self._admit,
+            options,
+            observers,
         )
 
     def arrivals(self, name: str, user: User, max_in_flight: int) -> Arrivals:
@@ -192,7 +200,7 @@ class Node:
             self.clock,
             self.telemetry,
             self.recorder,
-            lambda: self.throttles.wait(USER_RATE),
+            self._admit,
             self.spawn,
             self._adopt_user,
             self.collector,
@@ -233,6 +241,9 @@ class Node:
             self.throttles,
             self.health,
         )
+
+    def _admit(self) -> Permit:
+        return self.throttles.wait_unheld(USER_RATE)
 
     def _adopt_user(self, greenlet: Any, user: User) -> None:
         adopt(greenlet, Scope(self, user))

@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,11 +26,14 @@ from crowsg.errors import (
     EXIT_STUCK,
     InvalidDuration,
     InvalidStatus,
+    NoSuchThrottle,
+    ThrottleStopped,
 )
 from crowsg.record.run_record import RunRecord
 from crowsg.record.sample import Sample
 from crowsg.summary import Summary
 from crowsg.users.crowd import Crowd
+from crowsg.users.starter import Due
 
 USERS_DONE = "all users are done"
 DURATION_OVER = "the duration is over"
@@ -73,6 +77,8 @@ class RunOptions:
         settings: Values by name.
         duration_s: Seconds after which the run ends, None: when the users are done.
         max_duration_s: Seconds after which even a forgotten run is aborted.
+        arrivals: Each permit of ``user_rate`` is a new user, without end; ``last_id`` is then how
+            many may be there at once, and those beyond never start.
         fail_on_saturation: Whether a run counts as failed in which the generator was the limit.
         run_id: Names the run.
     """
@@ -84,6 +90,7 @@ class RunOptions:
     duration_s: float | None = None
     max_duration_s: float = DAY_S
     fail_on_saturation: bool = False
+    arrivals: bool = False
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
@@ -115,6 +122,7 @@ class OneRun:
         controller, crowd: The services of the node.
         record: Looks at it meanwhile.
         spawn: Starts a function on a greenlet of the node.
+        admit: Waits for a permit of ``user_rate``.
         options: What to run.
         observers: Who watches. One that raises is reported and shown nothing more.
     """
@@ -126,6 +134,7 @@ class OneRun:
         crowd: Crowd,
         record: RunRecord,
         spawn: Callable[..., Any],
+        admit: Callable[[], Due],
         options: RunOptions,
         observers: Iterable[Observer] = (),
     ) -> None:
@@ -134,6 +143,7 @@ class OneRun:
         self._crowd = crowd
         self._record = record
         self._spawn = spawn
+        self._admit = admit
         self._options = options
         self._observers = list(observers)
         self._sampling = BoundedSemaphore(1)
@@ -178,6 +188,8 @@ class OneRun:
                     timers.append(self._end_after(self._options.duration_s, DURATION_OVER))
                 self._record.begin_samples()
                 sampler = self._spawn(self._sample_each_second)
+                if self._options.arrivals:
+                    self._spawn(self._let_arrive)
                 self._wait_for_the_end()
                 self._stop()
         except BaseException:
@@ -222,20 +234,33 @@ class OneRun:
         options = self._options
         try:
             self._controller.start_scenario(options.scenario, options.settings)
-            self._controller.add_users(options.first_id, options.last_id)
+            if not options.arrivals:
+                self._controller.add_users(options.first_id, options.last_id)
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
             failure.append(error)
 
     def _wait_for_the_end(self) -> None:
         crowd, controller = self._crowd, self._controller
         while not self._ending.is_set():
-            gevent.wait([crowd.idle, crowd.unkillable, controller.over, self._ending], count=1)
+            awaited = [crowd.unkillable, controller.over, self._ending]
+            if not self._options.arrivals:
+                awaited.append(crowd.idle)
+            gevent.wait(awaited, count=1)
             if controller.state != "running":
                 self._end(STOPPED)
             elif crowd.unkillable.is_set():
                 self._end(STUCK)
-            elif crowd.idle.is_set():
+            elif crowd.idle.is_set() and not self._options.arrivals:
                 self._end(USERS_DONE)
+
+    def _let_arrive(self) -> None:
+        # The throttle ends with the run.
+        with suppress(NoSuchThrottle, ThrottleStopped):
+            while self._controller.state == "running":
+                permit = self._admit()
+                # The run may have ended while this greenlet was on its way here.
+                if self._controller.state == "running":
+                    self._controller.arrive(permit.due, self._options.last_id)
 
     def _stop(self) -> None:
         if self._controller.state == "running":

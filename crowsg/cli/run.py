@@ -16,6 +16,7 @@ from crowsg.background import write_all
 from crowsg.cli.types import Duration, IdRange, RateType
 from crowsg.config.settings import Text
 from crowsg.config.sources import from_assignments
+from crowsg.controller.machine import MAX_USER_ID
 from crowsg.errors import EXIT_ABORTED
 from crowsg.health.limits import file_warning
 from crowsg.node import Node
@@ -48,6 +49,9 @@ View = LiveView | Progress
 @click.option("--users", type=click.IntRange(min=1), help="Users to start (1).")
 @click.option("--ids", type=IdRange(), help="Their ids, A-B, instead of --users.")
 @click.option("--user-rate", type=RateType(), help="Users started per minute, or as 100/s (1200).")
+@click.option(
+    "--arrivals", type=RateType(), help="Users without end at this rate; --users caps them at once."
+)
 @click.option("--duration", type=Duration(), help="End after this time (when users are done).")
 @click.option(
     "--max-duration", type=Duration(), default=DAY_S, help="Abort even a forgotten run (24h)."
@@ -78,6 +82,7 @@ def run(  # noqa: PLR0913 - an argument is an option
     quiet: bool,
     as_json: bool,
     user_rate: Rate | None,
+    arrivals: Rate | None,
     duration: float | None,
     max_duration: float,
     stop_timeout: float | None,
@@ -85,29 +90,46 @@ def run(  # noqa: PLR0913 - an argument is an option
     """Run SCENARIO, a file or a module name on the code paths, and sum it up.
 
     The run ends when all users are done, when --duration is over, or on Ctrl-C: once for a graceful
-    end, twice for an end at once. Meanwhile Prometheus can scrape it: CROWSG_PROMETHEUS_HOST and
-    CROWSG_PROMETHEUS_PORT say where, 127.0.0.1:9464 or the next free port by default.
+    end, twice for an end at once.
+
+    With --arrivals each arrival is a user of its own, an open model: it ends after --duration or on
+    Ctrl-C, and who finds --users others there never starts.
+
+    Meanwhile Prometheus can scrape it: CROWSG_PROMETHEUS_HOST and CROWSG_PROMETHEUS_PORT say where,
+    127.0.0.1:9464 or the next free port by default.
     """
-    if users is not None and ids is not None:
-        raise click.UsageError("give --users or --ids, not both")
-    first_id, last_id = ids or (1, users or 1)
+    _refuse_what_excludes_another(users, ids, user_rate, arrivals)
     given = {name: Text(text) for name, text in from_assignments(assignments).items()}
     asked = RunOptions(
         scenario,
-        first_id,
-        last_id,
-        with_own_settings(given, user_rate, stop_timeout),
+        *(ids or (1, users or (MAX_USER_ID if arrivals else 1))),
+        with_own_settings(given, arrivals or user_rate, stop_timeout),
         duration,
         max_duration,
         fail_on_saturation,
+        arrivals is not None,
     )
     with Node(settings_file=config) as node:
-        if warning := file_warning(last_id + 1 - first_id, node.file_limit):
+        at_once = (users or 0) if arrivals else asked.last_id + 1 - asked.first_id
+        if warning := file_warning(at_once, node.file_limit):
             click.echo(f"warning: {warning}", err=True)
         summary = _execute(node, asked, out, quiet)
         with _lingering(linger):
             _print(summary, as_json)
     return summary.exit_code or 0
+
+
+def _refuse_what_excludes_another(
+    users: int | None, ids: tuple[int, int] | None, user_rate: Rate | None, arrivals: Rate | None
+) -> None:
+    if users is not None and ids is not None:
+        raise click.UsageError("give --users or --ids, not both")
+    if arrivals is None:
+        return
+    if ids is not None or user_rate is not None:
+        raise click.UsageError("--arrivals goes with --users, not with --ids or --user-rate")
+    if arrivals.is_unlimited or arrivals.is_parallel:
+        raise click.UsageError("--arrivals needs a rate in time, such as 100/s")
 
 
 def _execute(node: Node, asked: RunOptions, out: Path | None, quiet: bool) -> Summary:

@@ -110,6 +110,23 @@ class Controller:
         self._crowd.add(first_id, last_id)
         self._emit("users", last_id + 1 - first_id, type="add")
 
+    def arrive(self, due: float, most: int | None) -> bool:
+        """Start the user of the next free id at once, which was due at a moment.
+
+        Args:
+            due: The moment, in seconds of the clock.
+            most: Users that may be there at once; one beyond never starts and is ``cancelled``.
+
+        Returns:
+            Whether it started.
+
+        Raises:
+            InvalidStatus: No scenario is running.
+        """
+        self._require("arrive", "running")
+        self._highest_id += 1
+        return self._crowd.arrive(self._highest_id, due, most)
+
     def remove_users(self, count: int, force: bool = False) -> int:
         """End users; see ``crowsg.controller``."""
         self._require("remove_users", "running")

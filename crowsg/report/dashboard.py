@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from crowsg.record.sample import Sample
 from crowsg.report.layout import LABEL, Part, Section, arranged, wrapped
-from crowsg.report.line import Line, cells_of, fit
+from crowsg.report.line import Line, cells_of, fit, squeezed
 from crowsg.report.operations import Operations
 from crowsg.report.spelling import duration, number, shortened, size, stopwatch
 from crowsg.text import line_of
@@ -93,8 +93,11 @@ def _throttles(sample: Sample) -> Section:
 
     def row(index: int) -> Line:
         name, info = infos[index]
-        line = Line(f"{'throttle':{LABEL}}", "bold").add(fit(name, name_width) + _GAP)
-        line.add(f"{info.rate}, {info.granted} granted, {info.waiting} waiting")
+        line = Line(f"{'throttle':{LABEL}}", "bold").add(
+            fit(squeezed(name, name_width), name_width)
+        )
+        rate = "paused" if info.is_paused else str(info.rate)
+        line.add(f"{_GAP}{rate}, {info.granted} granted, {info.waiting} waiting")
         return line.add(f", {duration(info.lost_s)} lost", "yellow") if info.lost_s else line
 
     return Section(

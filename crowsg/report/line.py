@@ -15,6 +15,7 @@ _CODES = {
     "bold red": "\x1b[1;31m",
 }
 _COLOURLESS = {"bold": "\x1b[1m", "dim": "\x1b[2m", "bold red": "\x1b[1m"}
+_LEAST_SQUEEZED = 5
 _PLAIN = "\x1b[0m"
 
 
@@ -80,6 +81,14 @@ def cut(text: str, cells: int) -> str:
 
 def _with_more(text: str, cells: int) -> str:
     return set_cell_size(text, cells) + MORE if cells >= 0 else ""
+
+
+def squeezed(text: str, cells: int) -> str:
+    """Return ``text`` in at most ``cells``, its end whole where that can be: names differ there."""
+    if len(text) <= cells or cells < _LEAST_SQUEEZED or not text.isascii():
+        return cut(text, cells)
+    end = (cells - len(MORE)) // 2
+    return text[: cells - len(MORE) - end] + MORE + text[-end:]
 
 
 def fit(text: str, cells: int) -> str:

@@ -6,7 +6,7 @@ from itertools import islice
 from crowsg.metrics.figures import Interval, Latency
 from crowsg.record.sample import Sample
 from crowsg.report.layout import Section
-from crowsg.report.line import Line, cells_of, fit
+from crowsg.report.line import Line, cells_of, fit, squeezed
 from crowsg.report.spelling import duration, number, sparkline
 
 TREND = 120
@@ -110,7 +110,7 @@ class _Columns:
         return line.add(" " * _GAP + caption, "bold") if self._trend else line
 
     def row(self, name: str, row: _Row) -> Line:
-        line, texts = Line(fit(name, self._name)), row.texts()
+        line, texts = Line(fit(squeezed(name, self._name - 1), self._name)), row.texts()
         for column, cells in self._numbers.items():
             is_old = row.is_quiet and column in _LATENCIES
             is_bad = column == "failed" and row.failed

@@ -14,7 +14,7 @@ from crowsg.metrics.recorder import Recorder
 from crowsg.telemetry.bus import Bus
 from crowsg.telemetry.span import SpanEvents
 from crowsg.users.counts import Outcome, UserCounts
-from crowsg.users.starter import Starter
+from crowsg.users.starter import Due, Starter
 from crowsg.users.stopping import KILLS, Stopper
 from crowsg.users.user import User, UserStop
 
@@ -35,7 +35,7 @@ class Crowd:
         clock: Tells and waits.
         telemetry: Where the span of each user goes.
         recorder: Takes the exceptions of users, and how long they lived.
-        admit: Blocks until one more user may start.
+        admit: Blocks until one more user may start, and tells since when.
         spawn: Starts a function on a greenlet of this node.
         adopt: Makes a greenlet that was not started part of a user.
         collector: Told when crowds start and when they stand.
@@ -47,7 +47,7 @@ class Crowd:
         clock: Clock,
         telemetry: Bus,
         recorder: Recorder,
-        admit: Callable[[], object],
+        admit: Callable[[], Due],
         spawn: Callable[..., Any],
         adopt: Callable[[Any, User], object],
         collector: CollectorPolicy,
@@ -92,6 +92,21 @@ class Crowd:
         self.idle.clear()
         self._asked += last_id + 1 - first_id
         self._starter.add(first_id, last_id)
+
+    def arrive(self, user_id: int, due: float, most: int | None) -> bool:
+        """Start a user at once, unless ``most`` are there already: it then never starts.
+
+        Returns:
+            Whether it started.
+        """
+        self._asked += 1
+        if most is not None and len(self._users) + len(self._leaving) >= most:
+            self._ended["cancelled"] += 1
+            self._recorder.lives.cancel([range(user_id, user_id + 1)])
+            return False
+        self.idle.clear()
+        self._begin(user_id, due)
+        return True
 
     def remove(self, count: int, force: bool = False) -> int:
         """End up to ``count`` users: running ones, the oldest first, then waiting ones.
@@ -162,8 +177,8 @@ class Crowd:
         end = self._stopper.force if force else self._stopper.ask
         end(users, self._grace() if grace_s is None else grace_s)
 
-    def _begin(self, user_id: int) -> None:
-        user = User(user_id, self._clock)
+    def _begin(self, user_id: int, due: float) -> None:
+        user = User(user_id, self._clock, due)
         self._users[user_id] = user
         # A bound method would cost each user another object.
         greenlet = gevent.Greenlet(Crowd._live, self, user)

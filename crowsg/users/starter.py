@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from greenlet import getcurrent
@@ -11,20 +11,26 @@ BATCH = 200
 """Users started before everybody else gets a turn."""
 
 
+class Due(Protocol):
+    """Something that was due at a moment, in seconds of ``time.monotonic()``."""
+
+    due: float
+
+
 class Starter:
     """A queue of user ids and the greenlet that starts them, which lives while some wait.
 
     Args:
-        admit: Blocks until one more user may start.
-        begin: Starts the user of an id.
+        admit: Blocks until one more user may start, and tells since when.
+        begin: Starts the user of an id that was due at a moment.
         spawn: Starts a function on a greenlet of this node.
         on_ramp_over: Called when nobody waits any more.
     """
 
     def __init__(
         self,
-        admit: Callable[[], object],
-        begin: Callable[[int], object],
+        admit: Callable[[], Due],
+        begin: Callable[[int, float], object],
         spawn: Callable[..., Any],
         on_ramp_over: Callable[[], object],
     ) -> None:
@@ -71,10 +77,10 @@ class Starter:
     def _start_each(self) -> None:
         started = 0
         while self._ranges:
-            self._admit()
+            permit = self._admit()
             # Everybody may have been cancelled while this greenlet was on its way here.
             if self._ranges:
-                self._begin(self._next())
+                self._begin(self._next(), permit.due)
                 started += 1
             if started % BATCH == 0:
                 gevent.sleep(0)

@@ -23,10 +23,13 @@ class UserStop(gevent.GreenletExit):  # type: ignore[misc]  # gevent is untyped
 class User:
     """A user of the running scenario.
 
-    A scenario has use for ``id``, ``stopping`` and ``send``; the rest is for ``crowsg.users``.
+    A scenario has use for ``id``, ``due``, ``stopping`` and ``send``; the rest is for
+    ``crowsg.users``.
 
     Attributes:
         id: Positive, unique in the cluster, never used again.
+        due: When it was due to start, in seconds of ``time.monotonic()``: the moment that
+            ``metrics.time(since=users.current())`` counts from.
         stopping: Whether it was asked to stop.
         stop_is_due: Whether it was asked, and ``UserStop`` has not been raised yet.
         failing: Whether a greenlet it spawned ended by an exception.
@@ -43,6 +46,7 @@ class User:
         "_greenlet",
         "_mailbox",
         "began_ns",
+        "due",
         "failing",
         "held",
         "id",
@@ -51,8 +55,9 @@ class User:
         "stopping",
     )
 
-    def __init__(self, user_id: int, clock: Clock) -> None:
+    def __init__(self, user_id: int, clock: Clock, due: float = 0.0) -> None:
         self.id = user_id
+        self.due = due
         self.stopping = False
         self.stop_is_due = False
         self.failing = False

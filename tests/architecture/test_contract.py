@@ -26,9 +26,9 @@ COMMANDS = {
 # The flags of each command: those it has already, and those it will get.
 FLAGS = {
     "crowsg run": (
-        "users ids user-rate duration max-duration stop-timeout set config out linger "
+        "users ids user-rate arrivals duration max-duration stop-timeout set config out linger "
         "fail-on-saturation quiet json help",
-        "arrivals nodes name bind keys expect-nodes wait on-node-loss journal stall-timeout "
+        "nodes name bind keys expect-nodes wait on-node-loss journal stall-timeout "
         "fail-if junit log-level log-json",
     ),
     "crowsg scenarios": ("json help", ""),

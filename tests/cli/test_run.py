@@ -335,3 +335,39 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 
     out, err = capsys.readouterr()
     assert "scenarios" in out + err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--ids", "1-5"], "not with --ids or --user-rate", id="ids"),
+        pytest.param(["--user-rate", "5/s"], "not with --ids or --user-rate", id="user rate"),
+    ],
+)
+def test_arrivals_exclude_what_means_something_else(
+    scenario: str, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    code = exit_code_of(["run", scenario, "--arrivals", "10/s", *arguments])
+
+    assert (code, words in capsys.readouterr().err) == (2, True)
+
+
+@pytest.mark.parametrize("rate", ["infinity", "3 parallel"])
+def test_arrivals_need_a_schedule(
+    scenario: str, capsys: pytest.CaptureFixture[str], rate: str
+) -> None:
+    code = exit_code_of(["run", scenario, "--arrivals", rate])
+
+    assert (code, "a rate in time" in capsys.readouterr().err) == (2, True)
+
+
+def test_arrivals_are_users_until_the_duration_is_over(
+    scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--arrivals", "20/s", "--duration", "1", "--quiet", "--json"]
+
+    code = exit_code_of(["run", scenario, *arguments])
+
+    said = json.loads(capsys.readouterr().out)
+    assert (code, said["exit_reason"]) == (0, "the duration is over")
+    assert 15 <= said["users"]["asked"] <= 22

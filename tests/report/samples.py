@@ -24,9 +24,9 @@ def interval(ok: int = 1, failed: int = 0, p95: float = 0.01) -> Interval:
     return Interval(ok, failed, 0, latency(p95), None)
 
 
-def throttle(lost_s: float = 0.0) -> ThrottleInfo:
+def throttle(lost_s: float = 0.0, *, is_paused: bool = False) -> ThrottleInfo:
     """Return a throttle of 100 permits a second."""
-    return ThrottleInfo(Rate(100, per=1), False, 3, 95, 92, 92, 0, lost_s, None)
+    return ThrottleInfo(Rate(100, per=1), is_paused, 3, 95, 92, 92, 0, lost_s, None)
 
 
 def failure(sample: str, count: int = 1) -> FailureGroup:

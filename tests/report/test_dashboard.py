@@ -291,6 +291,21 @@ def test_a_throttle_that_lost_time_says_so() -> None:
     ]
 
 
+def test_a_throttle_that_is_paused_says_so_instead_of_its_rate() -> None:
+    lines = shown(sample(throttles={"chat": throttle(is_paused=True)}))
+
+    assert line_with("throttle", lines) == "throttle   chat  paused, 92 granted, 3 waiting"
+
+
+def test_names_that_are_too_long_differ_by_their_ends() -> None:
+    operations = {f"a name that only ends differently {at}": interval() for at in range(3)}
+
+    lines = shown(sample(operations=operations), width=79)
+
+    ends = [line.partition("…")[2].split()[1] for line in lines if "…" in line]
+    assert ends == ["0", "1", "2"]
+
+
 def test_the_last_line_is_about_the_generator() -> None:
     lines = shown(sample(health=Reading(0.25, 0.001, 48_000_000, 308)))
 

@@ -3,7 +3,7 @@
 import pytest
 from rich.cells import cell_len
 
-from crowsg.report.line import Line, cut, fit
+from crowsg.report.line import Line, cut, fit, squeezed
 
 TEXTS = [
     pytest.param("", id="nothing"),
@@ -29,6 +29,22 @@ def test_a_text_that_is_cut_shows_it(text: str, cells: int) -> None:
     kept = cut(text, cells)
 
     assert kept == text if cell_len(text) <= cells else kept.endswith("…") or not cells
+
+
+@pytest.mark.parametrize(
+    ("text", "cells", "kept"),
+    [
+        pytest.param("delivery", 8, "delivery", id="fits"),
+        pytest.param("delivery of answers", 9, "deli…wers", id="odd"),
+        pytest.param("delivery of answers", 10, "deliv…wers", id="even"),
+        pytest.param("delivery of answers", 5, "de…rs", id="few"),
+        pytest.param("delivery of answers", 4, "del…", id="too few"),
+        pytest.param("送信時間 1", 8, "送信時 …", id="wide"),
+        pytest.param("送信", 0, "", id="none"),
+    ],
+)
+def test_a_squeezed_text_keeps_its_end_where_it_can(text: str, cells: int, kept: str) -> None:
+    assert squeezed(text, cells) == kept
 
 
 @pytest.mark.parametrize("cells", range(30))

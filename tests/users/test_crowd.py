@@ -204,7 +204,7 @@ def test_a_user_stopped_before_its_first_step_never_takes_it(bench: Bench) -> No
     steps: list[int] = []
     bench.do(make_scenario(lambda user_id: steps.append(user_id)), 0)
 
-    bench.node.crowd._begin(4)
+    bench.node.crowd._begin(4, 0.0)
     bench.node.crowd._users[4].ask_to_stop()
     bench.node.crowd._users[4].kill()
     bench.clock.advance(0)
@@ -423,7 +423,7 @@ def test_a_user_killed_before_its_first_step_lived_no_time(bench: Bench) -> None
     bench.node.recorder.lives.keep()
     bench.do(make_scenario(), 0)
 
-    bench.node.crowd._begin(4)
+    bench.node.crowd._begin(4, 0.0)
     bench.node.crowd._users[4].kill()
     bench.clock.advance(1)
 

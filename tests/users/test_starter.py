@@ -8,6 +8,7 @@ import pytest
 from gevent.event import Event
 
 from crowsg.testing.manual_clock import settle
+from crowsg.throttle.permit import Permit
 from crowsg.users.starter import Starter
 
 
@@ -18,16 +19,32 @@ class Ramp:
         self.permit = Event()
         self.started: list[int] = []
         self.over = 0
-        self.starter = Starter(self._admit, self.started.append, self._spawn, self._end)
+        self.due: list[float] = []
+        self.starter = Starter(self._admit, self._begin, self._spawn, self._end)
 
-    def _admit(self) -> None:
+    def _admit(self) -> Permit:
         self.permit.wait()
+        return Permit(due_ns=3_000_000_000, now_ns=3_000_000_000)
+
+    def _begin(self, user_id: int, due: float) -> None:
+        self.started.append(user_id)
+        self.due.append(due)
 
     def _spawn(self, function: Any) -> Any:
         return gevent.spawn(function)
 
     def _end(self) -> None:
         self.over += 1
+
+
+def test_users_know_when_they_were_due() -> None:
+    ramp = Ramp()
+    ramp.permit.set()
+
+    ramp.starter.add(1, 2)
+    settle()
+
+    assert ramp.due == [3.0, 3.0]
 
 
 def test_users_start_in_the_order_of_their_ids() -> None:
