@@ -205,6 +205,7 @@ class Controller:
             self._highest_id,
             self._reason,
             self._settings.current(),
+            self._throttles.infos(),
         )
 
     def _require(self, call: str, *states: State) -> None:

@@ -1,8 +1,10 @@
 """A node's state in words and numbers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from crowsg.throttle.service import ThrottleInfo
 from crowsg.users.counts import UserCounts
 
 State = Literal["idle", "running", "terminating", "finished", "error", "disabled"]
@@ -19,6 +21,7 @@ class Status:
         highest_user_id: The highest id given away in that run, 0 for none.
         reason: Why the state is ``error``, otherwise empty.
         settings: The settings of that run, secrets masked.
+        throttles: The throttles of that run, by name; those that have ended as they then stood.
     """
 
     state: State
@@ -27,3 +30,4 @@ class Status:
     highest_user_id: int
     reason: str
     settings: dict[str, Any]
+    throttles: Mapping[str, ThrottleInfo] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import gevent
 import pytest
 
 import crowsg
-from crowsg import Variable, config, users
+from crowsg import Variable, config, throttle, users
 from crowsg.errors import (
     InvalidRange,
     InvalidScenario,
@@ -573,3 +573,14 @@ def test_an_update_function_does_not_tell_a_secret(bench: Bench) -> None:
     told = f"{events} {bench.node.recorder.failures.groups()}"
     assert "S3CRET" not in told
     assert "updating the secret pin raised ValueError" in told
+
+
+def test_the_status_tells_of_the_throttles(bench: Bench) -> None:
+    bench.do(make_scenario(init=lambda: throttle.start("chat", "5 parallel")), 1)
+
+    throttles = bench.node.local.status().throttles
+
+    assert {name: str(info.rate) for name, info in throttles.items()} == {
+        "user_rate": "infinity",
+        "chat": "5 parallel",
+    }

@@ -76,7 +76,7 @@ def start(user_id):
     print(LONG)
     print("\\x1b[31mred\\x1b[0m [bold]plain[/bold]")
     logging.getLogger("chat").warning("logged")
-    users.sleep(1)
+    users.sleep(2)
 """
 LATE = """
 import logging, sys, time
@@ -262,16 +262,16 @@ def test_the_summary_takes_the_place_of_the_view(
 
 
 @pytest.mark.parametrize(
-    ("presses", "code"),
+    ("duration", "presses", "code"),
     [
-        pytest.param(0, 0, id="the end of the run"),
-        pytest.param(1, 97, id="Ctrl-C"),
+        pytest.param("2.5", 0, 0, id="the end of the run"),
+        pytest.param("60", 1, 97, id="Ctrl-C"),
     ],
 )
 def test_the_cursor_is_back(
-    write: Callable[[str], str], open_terminal: Open, presses: int, code: int
+    write: Callable[[str], str], open_terminal: Open, duration: str, presses: int, code: int
 ) -> None:
-    terminal = open_terminal(write(IDLE), "--duration", "2.5")
+    terminal = open_terminal(write(IDLE), "--duration", duration)
     terminal.read_until(" 0:01")
     was_hidden = terminal.screen.cursor.hidden
 

@@ -280,6 +280,46 @@ def test_whoever_gives_the_others_a_turn_has_no_permit_meanwhile() -> None:
     assert queue.passed == [(1, 0.0)]
 
 
+def test_a_rate_that_changes_during_the_turn_of_the_others_counts() -> None:
+    queue = Queue(Rate.UNLIMITED)
+    queue.gate._at_once = TURN - 1
+    greenlet = gevent.spawn(queue.pass_once, 0)
+    gevent.spawn(queue.gate.change_rate, Rate.PAUSED)
+
+    settle()
+
+    assert (queue.passed, queue.gate.waiting) == ([], 1)
+    greenlet.kill()
+
+
+@pytest.mark.parametrize("at_once", [0, TURN - 1], ids=["at once", "after a turn of the others"])
+def test_a_permit_without_a_limit_is_no_slot_even_after_one(at_once: int) -> None:
+    gate = Gate(ManualClock(), Rate.parallel(1))
+    gate.wait()
+    gate.change_rate(Rate.UNLIMITED)
+    gate._at_once = at_once
+
+    gate.wait()
+
+    assert not gate.gave_slot
+
+
+def test_a_slot_is_told_from_other_permits() -> None:
+    gate = Gate(ManualClock(), Rate.parallel(1))
+
+    gate.wait()
+
+    assert gate.gave_slot
+
+
+def test_waiting_at_a_closed_gate_is_an_error() -> None:
+    gate = Gate(ManualClock(), Rate(1), "a")
+    gate.close()
+
+    with pytest.raises(ThrottleStopped, match="'a'"):
+        gate.wait()
+
+
 def test_all_who_are_on_their_way_when_the_loop_stalls_go_back_in_order() -> None:
     queue = Queue(Rate.PAUSED, 6)
     queue.gate.change_rate(Rate(300, per=1))
@@ -327,28 +367,68 @@ def test_a_newcomer_makes_no_burst_of_the_permits_that_come_late() -> None:
     queue.gate._release()
     queue.clock.stall(SECOND)
 
-    late = [gevent.spawn(queue.pass_once, name) for name in range(2, 9)]
+    # Here a greenlet asks that had kept the loop; the one with the permit has not run since.
     queue.gate.wait()
+    more = [gevent.spawn(queue.pass_once, name) for name in range(2, 9)]
     settle()
 
-    assert len(queue.passed) - 1 + 1 == 2
-    assert not late[-1].dead
+    assert queue.names == [0, 1]
+    gevent.killall(more)
 
 
 def test_permits_of_those_killed_on_their_way_make_no_burst_of_the_others() -> None:
     queue = Queue(Rate(1000, per=1), 60)
+
+    def grant_kill_and_stall() -> None:
+        queue.gate._release()
+        for greenlet in queue.greenlets[1:6]:
+            greenlet.throw(gevent.GreenletExit)
+        queue.clock.stall(6 * MS)
+
     queue.gate._cancel_timer()
     queue.clock.stall(10 * MS)
-    queue.gate._release()
-    for greenlet in queue.greenlets[1:6]:
-        gevent.get_hub().loop.run_callback(greenlet.throw, gevent.GreenletExit)
-        queue.gate._leave(next(iter(queue.gate._granted)))
-
-    queue.clock.stall(10 * MS)
-    queue.clock.advance(0.1)
+    gevent.get_hub().loop.run_callback(grant_kill_and_stall)
+    queue.clock.advance(0.2)
 
     stamps = [round(time * SECOND) for _, time in queue.passed]
     assert worst_excess(stamps, 1000) <= 1e-6
+
+
+def test_a_waiter_that_was_woken_twice_is_left_alone_afterwards() -> None:
+    queue = Queue(Rate(1000, per=1))
+
+    def pass_and_sleep() -> None:
+        queue.gate.wait()
+        queue.clock.sleep(1)
+
+    greenlets = [gevent.spawn(pass_and_sleep) for _ in range(20)]
+    settle()
+    queue.gate._cancel_timer()
+    queue.clock.stall(10 * MS)
+    queue.gate._release()
+    queue.clock.stall(20 * MS)
+    queue.clock.advance(10)
+
+    assert [greenlet.successful() for greenlet in greenlets] == [True] * 20
+
+
+def test_idle_time_is_not_counted_as_lost() -> None:
+    queue = Queue(Rate(100, per=1), 1)
+    queue.clock.advance(60)
+
+    queue.gate.wait()
+
+    assert queue.gate.lost_ns == 0
+
+
+def test_a_gate_has_one_timer_at_a_time() -> None:
+    queue = Queue(Rate(1, per=3600), 3)
+
+    for permits in range(2, 20):
+        queue.gate.change_rate(Rate(permits, per=3600))
+
+    timers = [timer for _, _, timer in queue.clock._queue if timer.callback is not None]
+    assert len(timers) == 1
 
 
 @pytest.mark.parametrize("seed", range(4))
