@@ -14,7 +14,7 @@ from crowsg.metrics.failures import FailureGroup
 from crowsg.metrics.figures import OperationSummary
 from crowsg.rate import Rate
 from crowsg.text import line_of, shown
-from crowsg.throttle.service import ThrottleInfo
+from crowsg.throttle.info import ThrottleInfo
 from crowsg.users.counts import UserCounts
 
 SCHEMA = 1

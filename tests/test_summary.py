@@ -8,7 +8,7 @@ import pytest
 
 from crowsg.rate import Rate
 from crowsg.summary import Summary, plain
-from crowsg.throttle.service import ThrottleInfo
+from crowsg.throttle.info import ThrottleInfo
 from tests.results.example import SUMMARY
 
 

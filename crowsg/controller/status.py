@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from crowsg.throttle.service import ThrottleInfo
+from crowsg.throttle.info import ThrottleInfo
 from crowsg.users.counts import UserCounts
 
 State = Literal["idle", "running", "terminating", "finished", "error", "disabled"]

@@ -10,7 +10,7 @@ from crowsg.metrics.failures import FailureGroup
 from crowsg.metrics.figures import Interval, interval_of
 from crowsg.metrics.names import Key, spelled
 from crowsg.metrics.operation import Operation
-from crowsg.throttle.service import ThrottleInfo
+from crowsg.throttle.info import ThrottleInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ from typing import Any, Literal
 
 from crowsg.context import current_node, current_scope, current_user
 from crowsg.rate import Ramp
+from crowsg.throttle.info import ThrottleInfo
 from crowsg.throttle.permit import Permit
-from crowsg.throttle.service import ThrottleInfo
 
 __all__ = [
     "Permit",

@@ -1,8 +1,6 @@
 """The throttles of a node, by name."""
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from crowsg.clock import SECOND, Clock
@@ -12,66 +10,11 @@ from crowsg.rate import Ramp, Rate
 from crowsg.telemetry.bus import Bus
 from crowsg.text import line_of, shown
 from crowsg.throttle.gate import Gate
+from crowsg.throttle.info import ThrottleInfo, Told, told
 from crowsg.throttle.permit import Holders, Permit
-from crowsg.throttle.process import Declared, RampProgress, ThrottleProcess
+from crowsg.throttle.process import Declared, ThrottleProcess
 
 Spawn = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ThrottleInfo:
-    """A throttle as it stands.
-
-    Attributes:
-        rate: The rate as it was set last.
-        is_paused: Whether nothing is granted, whatever the rate.
-        waiting: Greenlets that wait for a permit.
-        requested, granted: Permits asked for and given so far.
-        executed: Actions that a permit let run.
-        held: Permits of a parallel rate that are out.
-        lost_s: Seconds of schedule lost while permits were wanted.
-        progress: How far a ramp has come; None while none is running.
-    """
-
-    rate: Rate
-    is_paused: bool
-    waiting: int
-    requested: int
-    granted: int
-    executed: int
-    held: int
-    lost_s: float
-    progress: RampProgress | None
-
-    @property
-    def interval_s(self) -> float | None:
-        """The interval of the rate in seconds, 0 for a parallel one; None without a limit."""
-        return None if self.rate.is_unlimited else self.rate.interval_ns / SECOND
-
-    @property
-    def is_active(self) -> bool:
-        """Whether permits are granted: it is not paused, and its rate is not 0."""
-        return not (self.is_paused or self.rate.is_paused)
-
-    @property
-    def per_second(self) -> float:
-        """The rate in force in permits per second; infinite for one without an interval."""
-        if not self.is_active:
-            return 0.0
-        if self.rate.is_unlimited or self.rate.is_parallel:
-            return math.inf
-        return self.rate.permits * SECOND / self.rate.interval_ns
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values, as in ``summary.json``."""
-        return {
-            "rate": str(self.rate) if self.rate.is_unlimited else self.rate.permits,
-            "interval_s": self.interval_s,
-            "requested": self.requested,
-            "granted": self.granted,
-            "executed": self.executed,
-            "lost_s": self.lost_s,
-        }
 
 
 class _Throttle:
@@ -116,7 +59,7 @@ class Throttles:
         self._telemetry = telemetry
         self._spawn = spawn
         self._throttles: dict[str, _Throttle] = {}
-        self._ended: dict[str, tuple[ThrottleInfo, Histogram]] = {}
+        self._ended: Told = {}
         self._request = telemetry.event(("crowsg", "throttle", "request"))
         self._execute = telemetry.event(("crowsg", "throttle", "execute"))
 
@@ -181,7 +124,8 @@ class Throttles:
     def stop(self, name: str) -> None:
         """End a throttle; see ``crowsg.throttle``."""
         throttle = self._find(name)
-        self._ended[name] = throttle.info(), throttle.waits
+        ended = [(each, *known) for each, known in self._ended.items()]
+        self._ended = told([*ended, (name, throttle.info(), throttle.waits)])
         throttle.process.stop()
         throttle.gate.close()
         del self._throttles[name]
@@ -200,18 +144,24 @@ class Throttles:
         return self._find(name).info()
 
     def infos(self) -> dict[str, ThrottleInfo]:
-        """Return all throttles of the run, those that have ended as they then stood."""
-        ended = {name: info for name, (info, _) in self._ended.items()}
-        return ended | {name: each.info() for name, each in self._throttles.items()}
+        """Return all throttles of the run, those that have ended as they then stood.
+
+        What was started again counts on; beyond 200 names the rest is kept together.
+        """
+        return {name: info for name, (info, _) in self._told().items()}
 
     def waits(self) -> dict[str, Histogram]:
         """Return how long permits were waited for, by throttle, as ``infos``."""
-        ended = {name: waits for name, (_, waits) in self._ended.items()}
-        return ended | {name: each.waits for name, each in self._throttles.items()}
+        return {name: waits for name, (_, waits) in self._told().items()}
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all throttles."""
         return tuple(self._throttles)
+
+    def _told(self) -> Told:
+        ended = [(name, *each) for name, each in self._ended.items()]
+        live = [(name, each.info(), each.waits) for name, each in self._throttles.items()]
+        return told([*ended, *live])
 
     def _made(self, name: str, declared: Declared) -> _Throttle:
         gate = Gate(self._clock, declared if isinstance(declared, Rate) else declared.start, name)

@@ -7,7 +7,8 @@ import pytest
 
 from crowsg.exporter.recorded import recorded
 from crowsg.rate import Rate
-from crowsg.throttle.service import ThrottleInfo, Throttles
+from crowsg.throttle.info import ThrottleInfo
+from crowsg.throttle.service import Throttles
 from tests.exporter.scrapes import Scrape, recorded_by
 from tests.support.nodes import Bench
 

@@ -8,7 +8,7 @@ from crowsg.metrics.failures import FailureGroup
 from crowsg.metrics.figures import Interval, Latency
 from crowsg.rate import Rate
 from crowsg.record.sample import Sample
-from crowsg.throttle.service import ThrottleInfo
+from crowsg.throttle.info import ThrottleInfo
 from crowsg.users.counts import UserCounts
 
 NOTHING = Interval(0, 0, 0, None, None)

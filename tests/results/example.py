@@ -6,7 +6,7 @@ from crowsg.metrics.figures import Latency, summary_of
 from crowsg.metrics.operation import Operation
 from crowsg.rate import Rate
 from crowsg.summary import Change, NodeSummary, Summary
-from crowsg.throttle.service import ThrottleInfo
+from crowsg.throttle.info import ThrottleInfo
 from crowsg.users.counts import UserCounts
 from tests.record.runs import operation_of
 
