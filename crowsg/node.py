@@ -226,7 +226,6 @@ class Node:
             self.telemetry,
             self.controller.status,
             self.recorder,
-            self.throttles,
             self.health,
         )
 

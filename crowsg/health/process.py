@@ -35,7 +35,7 @@ class ProcessReading:
 def read_process() -> ProcessReading:
     """Read what this process uses.
 
-    Blocks: for some 50 us, however many files are open where the kernel counts them (Linux 6.2).
+    Blocks: for some 0.2 ms, however many files are open where the kernel counts them (Linux 6.2).
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     virtual, resident = _memory()

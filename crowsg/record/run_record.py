@@ -15,7 +15,6 @@ from crowsg.record.changes import Changes
 from crowsg.record.sample import Sample, Window
 from crowsg.summary import NodeSummary, Summary
 from crowsg.telemetry.bus import Bus
-from crowsg.throttle.service import Throttles
 
 RUNNING = "running"
 
@@ -32,7 +31,7 @@ class RunRecord:
         clock: Tells when.
         telemetry: Tells of changes.
         status: Tells where the node stands.
-        recorder, throttles, health: What there is to look at.
+        recorder, health: What there is to look at.
     """
 
     def __init__(
@@ -42,7 +41,6 @@ class RunRecord:
         telemetry: Bus,
         status: Callable[[], Status],
         recorder: Recorder,
-        throttles: Throttles,
         health: Health,
     ) -> None:
         self._node = node
@@ -50,7 +48,6 @@ class RunRecord:
         self._telemetry = telemetry
         self._status = status
         self._recorder = recorder
-        self._throttles = throttles
         self._health = health
         self._run_id = self._scenario = ""
         self.began_ns = clock.now_ns()
@@ -102,7 +99,6 @@ class RunRecord:
             self._status(),
             operations,
             everything,
-            self._throttles.infos(),
             self._errors(),
             reading,
         )
@@ -130,7 +126,7 @@ class RunRecord:
             checks={
                 spelled(key): (each.passed, each.failed) for key, each in recorder.checks.items()
             },
-            throttles=self._throttles.infos(),
+            throttles=status.throttles,
             errors=self._errors(),
             nodes=(NodeSummary(self._node, status.state, status.users, health),),
             health=health,

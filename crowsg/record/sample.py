@@ -22,7 +22,6 @@ class Sample:
         status: The node at its end.
         operations: Those with samples in that time, by name.
         everything: All operations in that time taken together.
-        throttles: As they stand, by name.
         errors: The failures of the run so far, grouped, the most frequent first.
         health: The generator itself in that time.
     """
@@ -32,9 +31,13 @@ class Sample:
     status: Status
     operations: Mapping[str, Interval]
     everything: Interval
-    throttles: Mapping[str, ThrottleInfo]
     errors: tuple[FailureGroup, ...]
     health: Reading
+
+    @property
+    def throttles(self) -> Mapping[str, ThrottleInfo]:
+        """The throttles of the run as they stand, by name."""
+        return self.status.throttles
 
     @property
     def seconds(self) -> float:

@@ -50,10 +50,9 @@ def sample(  # noqa: PLR0913 - whatever a test is about
     return Sample(
         from_s=second - seconds,
         to_s=second,
-        status=Status(state, "any", users or UserCounts(), 0, "", {}),
+        status=Status(state, "any", users or UserCounts(), 0, "", {}, throttles or {}),
         operations=operations or {},
         everything=everything,
-        throttles=throttles or {},
         errors=tuple(errors),
         health=health or Reading(),
     )

@@ -29,7 +29,7 @@ def sample_of(
     """Return two seconds of a run."""
     health = Reading(cpu=0.5, lag_s=0.25, saturated=True)
     status = Status("running", "chat", USERS_NOW, 20, "", {})
-    return Sample(10.0, to_s, status, operations, everything, {}, (), health)
+    return Sample(10.0, to_s, status, operations, everything, (), health)
 
 
 def rows_of(sample: Sample) -> list[dict[str, str]]:
