@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from crowsg.node import Node
     from crowsg.users.user import User
 
-_KEY = "crowsg"
+KEY = "crowsg"
+"""Where the scope stands in a greenlet's tree, for the look-ups that are written out."""
+
 # The main greenlet has no tree until it spawns; a tree outside of crowsg lacks the key, or is None.
-_NO_SCOPE = (AttributeError, KeyError, TypeError)
+NO_SCOPE = (AttributeError, KeyError, TypeError)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -41,8 +43,8 @@ def current_scope() -> Scope:
         NoCurrentNode: The greenlet descends from no node.
     """
     try:
-        scope: Scope = getcurrent().spawn_tree_locals[_KEY]
-    except _NO_SCOPE:
+        scope: Scope = getcurrent().spawn_tree_locals[KEY]
+    except NO_SCOPE:
         raise NoCurrentNode from None
     return scope
 
@@ -50,8 +52,8 @@ def current_scope() -> Scope:
 def scope_of(greenlet: Any) -> Scope | None:
     """Return the scope of any greenlet, None for one that descends from no node."""
     try:
-        scope: Scope = greenlet.spawn_tree_locals[_KEY]
-    except _NO_SCOPE:
+        scope: Scope = greenlet.spawn_tree_locals[KEY]
+    except NO_SCOPE:
         return None
     return scope
 
@@ -64,8 +66,8 @@ def current_node() -> "Node":
     """
     try:
         # Written out: every facade pays for this look-up.
-        node: Node = getcurrent().spawn_tree_locals[_KEY].node
-    except _NO_SCOPE:
+        node: Node = getcurrent().spawn_tree_locals[KEY].node
+    except NO_SCOPE:
         raise NoCurrentNode from None
     return node
 
@@ -85,7 +87,7 @@ def current_user() -> "User":
 
 def adopt(greenlet: Any, scope: Scope) -> None:
     """Make ``greenlet``, which has not started, and its descendants part of ``scope``."""
-    greenlet.spawn_tree_locals = {_KEY: scope}
+    greenlet.spawn_tree_locals = {KEY: scope}
 
 
 @contextmanager

@@ -17,7 +17,10 @@ operation; the rest goes to ``__other__``, and a warning says so. A name must no
 from collections.abc import Iterable
 from math import floor
 
-from crowsg.context import current_node, current_scope
+from greenlet import getcurrent
+
+from crowsg.context import KEY, NO_SCOPE, current_node, current_scope
+from crowsg.errors import NoCurrentNode
 from crowsg.metrics.declared import Kind
 from crowsg.metrics.names import key_of
 from crowsg.metrics.operation import Moment, Timing
@@ -45,6 +48,7 @@ def time(name: str, since: Moment | None = None, **labels: object) -> Timing:
 
     Blocks: never.
     """
+
     scope = current_scope()
     node = scope.node
     operation = node.recorder.operations[key_of(name, labels) if labels else name]
@@ -76,10 +80,14 @@ def observe(
     Blocks: never.
     Source: amoc_metrics:update_time/2 of amoc-arsenal; in seconds.
     """
-    # First what most samples are, with no step too many: it is called for each of them. Built-in
-    # ``floor`` costs a third of ``int``.
+    # First what most samples are, with no step too many: it is called for each of them. The current
+    # node is looked up in place, and built-in ``floor`` costs a third of ``int``.
     if response is None and not failure and not labels and seconds >= 0:
-        current_node().recorder.operations[name].ok.record(floor(seconds * 1e9))
+        try:
+            node = getcurrent().spawn_tree_locals[KEY].node
+        except NO_SCOPE:
+            raise NoCurrentNode from None
+        node.recorder.operations[name].ok.record(floor(seconds * 1e9))
         return
     if not seconds >= 0:
         raise ValueError(f"an operation took {seconds!r} s")
