@@ -1,11 +1,13 @@
 """Where greenlets wait for the permits of one throttle on this node.
 
-Waiters stand in a queue and are let go in order, each at its due time. The gate sleeps until the
-next due time, at least 2 ms, and only while somebody waits.
+Waiters stand in a queue and are let go in order, each at its due time. The gate grants what its
+terms allow, at first nothing. It sleeps until the next due time, at least 1 ms, and only while
+somebody waits.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 import gevent
@@ -13,13 +15,17 @@ from greenlet import getcurrent
 
 from crowsg.clock import Clock, Timer
 from crowsg.errors import ThrottleStopped
-from crowsg.rate import Rate
-from crowsg.throttle.pacing import GRANULE_NS, Pacing
-from crowsg.throttle.supply import Paced, Paused, Slots, Supply, Unlimited
+from crowsg.throttle.lease import NOTHING, Terms
+from crowsg.throttle.pacing import GRANULE_NS, Pacing, period_of
+from crowsg.throttle.supply import Paced, Paused, Single, Slots, Supply, Unlimited
 
 MIN_SLEEP_NS = 1_000_000
 TURN = 64
 """Permits that are there at once, one after the other, before everybody else gets a turn."""
+
+
+def _do_nothing() -> None:
+    """Where nobody needs to be told."""
 
 
 class _Waiter:
@@ -45,15 +51,20 @@ class _Waiter:
 
 
 class Gate:
-    """Lets greenlets through at a rate that may change while they wait.
+    """Lets greenlets through by terms that may change while they wait.
+
+    Attributes:
+        terms: What it goes by.
+        gave_slot: Whether the permit that ``wait`` just returned is a slot; no switch in between.
+        on_need: Called when somebody waits where nobody did, and no time will bring a permit; when
+            a permit that was handed out has been used or returned.
 
     Args:
         clock: Tells and waits.
-        rate: Any rate.
         name: What the throttle is called, for the error of those who wait when it ends.
     """
 
-    def __init__(self, clock: Clock, rate: Rate, name: str = "") -> None:
+    def __init__(self, clock: Clock, name: str = "") -> None:
         self._clock = clock
         self._name = name
         self._queue: OrderedDict[_Waiter, None] = OrderedDict()
@@ -61,16 +72,19 @@ class Gate:
         self._granted: OrderedDict[_Waiter, None] = OrderedDict()
         self._timer: Timer | None = None
         self._pacing: Pacing | None = None
+        # When the pacing was left for something else.
+        self._left_ns = 0
+        self._lost_ns = 0
         self._slots = Slots()
+        self._singles = Single()
         self._supply: Supply = Paused()
         self._at_once = 0
         self._is_closed = False
         # Whether nobody waits and nobody is on the way.
         self._is_free = True
-        # Whether the permit that ``wait`` just returned is a slot; no switch in between.
         self.gave_slot = False
-        self.rate = Rate.PAUSED
-        self.change_rate(rate)
+        self.terms = NOTHING
+        self.on_need: Callable[[], object] = _do_nothing
 
     @property
     def waiting(self) -> int:
@@ -83,9 +97,19 @@ class Gate:
         return self._slots.held
 
     @property
+    def singles_used(self) -> int:
+        """How many permits that were handed out one at a time were used."""
+        return self._singles.used
+
+    @property
+    def singles_returned(self) -> int:
+        """How many of them were not."""
+        return self._singles.returned
+
+    @property
     def lost_ns(self) -> int:
         """Time by which the schedule fell behind while permits were wanted, in nanoseconds."""
-        return self._pacing.lost_ns if self._pacing else 0
+        return self._lost_ns + (self._pacing.lost_ns if self._pacing else 0)
 
     def wait(self) -> int:
         """Wait for a permit and return when it was due, in nanoseconds of the clock.
@@ -112,14 +136,30 @@ class Gate:
                 return self._let_others_run(supply)
         return self._stand_in_line(self._arm)
 
-    def change_rate(self, rate: Rate) -> None:
-        """Go on at ``rate`` from now on; who waits keeps its place, and who has a slot keeps it."""
-        if not rate.is_paused:
+    def go_by(self, terms: Terms, single_ns: int = 0) -> None:
+        """Grant by ``terms`` from now on; who waits keeps its place, and who has a slot keeps it.
+
+        Args:
+            terms: What may be granted.
+            single_ns: When the last of ``terms.singles`` was handed out.
+        """
+        if not terms.rate.is_paused:
             # What fell due since the last look would be lost with the pace it fell due at.
             self._release()
-        self._supply = self._supply_of(rate)
-        self.rate = rate
+        if isinstance(self._supply, Paced):
+            self._left_ns = self._clock.now_ns()
+        self._supply = self._supply_of(terms, single_ns)
+        self.terms = terms
         self._release()
+        self._tell_need()
+
+    def return_stale(self) -> None:
+        """Return what was handed out and waits here for nobody."""
+        self._singles.return_stale(self._clock.now_ns())
+
+    def begin_epoch(self) -> None:
+        """Count permits that are handed out one at a time from the beginning."""
+        self._singles = Single()
 
     def give_back(self) -> None:
         """Take back a permit of a parallel rate."""
@@ -128,7 +168,7 @@ class Gate:
 
     def close(self) -> None:
         """Let nobody through any more, and those who wait know it."""
-        self.rate, self._supply = Rate.PAUSED, Paused()
+        self.terms, self._supply = NOTHING, Paused()
         self._is_closed = True
         self._take_all_back()
         loop = gevent.get_hub().loop
@@ -137,18 +177,37 @@ class Gate:
             waiter.is_over = True
             loop.run_callback(waiter.wake)
 
-    def _supply_of(self, rate: Rate) -> Supply:
-        if rate.is_paused:
+    def _supply_of(self, terms: Terms, single_ns: int) -> Supply:
+        if terms.rate.is_paused:
             return Paused()
-        if rate.is_unlimited:
+        if terms.rate.is_unlimited:
             return Unlimited()
-        if rate.is_parallel:
-            self._slots.limit = int(rate.permits)
+        if terms.rate.is_parallel:
+            self._slots.limit = terms.units
             return self._slots
-        # Kept while there is no pace: its last permit still counts when one comes back.
-        now_ns, pacing = self._clock.now_ns(), self._pacing
-        self._pacing = pacing.follow(rate, now_ns) if pacing else Pacing(rate, now_ns)
-        return Paced(self._pacing)
+        if terms.singles is not None:
+            self._forget_the_pace()
+            self._singles.give(terms.singles, single_ns)
+            return self._singles
+        return Paced(self._paced(terms)) if terms.units else Paused()
+
+    def _paced(self, terms: Terms) -> Pacing:
+        # Kept while there was no pace: what was left of its period still is when one comes back.
+        now_ns = self._clock.now_ns()
+        if self._pacing is None:
+            wait_ns = ceil(period_of(terms.rate) / terms.share * terms.phase)
+            self._pacing = Pacing(terms.rate, now_ns + wait_ns, terms.share)
+        else:
+            self._pacing = self._pacing.follow(terms.rate, self._left_ns, now_ns, terms.share)
+        return self._pacing
+
+    def _forget_the_pace(self) -> None:
+        """Leave pacing to who hands out single permits; the next share begins by its phase."""
+        self._lost_ns, self._pacing = self.lost_ns, None
+
+    def _tell_need(self) -> None:
+        if self._queue and self._supply.next_ns() is None:
+            self.on_need()
 
     def _let_others_run(self, supply: Supply) -> int:
         self._at_once = 0
@@ -168,6 +227,8 @@ class Gate:
         self._queue[waiter] = None
         self._is_free = False
         look_again()
+        if len(self._queue) == 1:
+            self._tell_need()
         hub = gevent.get_hub()
         try:
             while not self._has_passed(waiter):
@@ -181,6 +242,8 @@ class Gate:
         del self._granted[waiter]
         self._is_free = not (self._queue or self._granted)
         self.gave_slot = waiter.supply is self._slots
+        if waiter.supply is self._singles:
+            self.on_need()
         return waiter.due_ns
 
     def _has_passed(self, waiter: _Waiter) -> bool:
@@ -203,7 +266,7 @@ class Gate:
     def _is_late(self, waiter: _Waiter) -> bool:
         assert waiter.due_ns is not None
         is_late = self._clock.now_ns() - waiter.due_ns > GRANULE_NS
-        return is_late and isinstance(waiter.supply, Paced)
+        return is_late and waiter.supply is not None and waiter.supply.is_timed
 
     def _take_all_back(self) -> None:
         """Let all who are on their way go back to the head of the queue, and grant anew.
@@ -217,6 +280,7 @@ class Gate:
             self._queue[waiter] = None
             self._queue.move_to_end(waiter, last=False)
         self._release()
+        self._tell_need()
 
     def _put_back(self, waiter: _Waiter) -> None:
         assert waiter.supply is not None

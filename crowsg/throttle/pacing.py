@@ -16,11 +16,13 @@ catches up with everything missed. This stands between: late by at most g, never
 """
 
 from fractions import Fraction
+from math import ceil
 
 from crowsg.errors import InvalidThrottle
 from crowsg.rate import Rate
 
 GRANULE_NS = 10_000_000
+ALL = Fraction(1)
 _SAFE_INTERVAL_NS = 5_000_000_000
 
 
@@ -39,22 +41,21 @@ def period_of(rate: Rate) -> Fraction:
 
 
 class Pacing:
-    """The due times of one rate, from ``anchor_ns`` on.
+    """The due times of one rate, or of a share of it, from ``anchor_ns`` on.
 
     Args:
         rate: A rate in time.
         anchor_ns: When the first permit falls due, in nanoseconds.
+        share: The part of the rate, above 0.
     """
 
-    __slots__ = ("_anchor_ns", "_before_ns", "_denominator", "_index", "_numerator", "lost_ns")
+    __slots__ = ("_anchor_ns", "_denominator", "_index", "_numerator", "lost_ns")
 
-    def __init__(self, rate: Rate, anchor_ns: int) -> None:
-        period = period_of(rate)
+    def __init__(self, rate: Rate, anchor_ns: int, share: Fraction = ALL) -> None:
+        period = period_of(rate) / share
         self._numerator, self._denominator = period.numerator, period.denominator
         self._anchor_ns = anchor_ns
         self._index = 0
-        # When the last permit of the pacing before this one was due, None for none.
-        self._before_ns: int | None = None
         self.lost_ns = 0
 
     @property
@@ -85,18 +86,18 @@ class Pacing:
         """Return a permit that was taken and not used."""
         self._index -= 1
 
-    def follow(self, rate: Rate, now_ns: int) -> "Pacing":
-        """Return the pacing of another rate that takes over at ``now_ns``.
+    def follow(self, rate: Rate, since_ns: int, now_ns: int, share: Fraction = ALL) -> "Pacing":
+        """Return the pacing that takes over at ``now_ns``, where this one ended at ``since_ns``.
 
-        Its first permit comes one new period after the last permit taken, at once where that is
-        past already.
+        What was left of a period is left of the new one: half a period at half the rate counts as
+        half a permit, so rates and shares may change as often as they like without one too many.
         """
-        following = Pacing(rate, now_ns)
-        last_ns = self._before_ns
-        if self._index > 0:
-            last_ns = self._anchor_ns + (self._index - 1) * self._numerator // self._denominator
-        if last_ns is not None:
-            following._anchor_ns = max(now_ns, last_ns + int(period_of(rate)) + 1)
-            following._before_ns = last_ns
+        following = Pacing(rate, now_ns, share)
+        left = max(0, self.due_ns - since_ns) / self._period
+        following._anchor_ns += ceil(left * following._period)
         following.lost_ns = self.lost_ns
         return following
+
+    @property
+    def _period(self) -> Fraction:
+        return Fraction(self._numerator, self._denominator)

@@ -1,6 +1,7 @@
 """The throttles of a node, by name."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from crowsg.clock import SECOND, Clock
@@ -11,20 +12,26 @@ from crowsg.telemetry.bus import Bus
 from crowsg.text import line_of, shown
 from crowsg.throttle.gate import Gate
 from crowsg.throttle.info import ThrottleInfo, Told, told
+from crowsg.throttle.leases import Leases
 from crowsg.throttle.permit import Holders, Permit
 from crowsg.throttle.process import Declared, ThrottleProcess
+from crowsg.throttle.tenant import Tenant
 
 Spawn = Callable[..., Any]
+
+HERE = "here"
+"""What the one node is called that has every throttle to itself."""
 
 
 class _Throttle:
     """A throttle of this node: who owns its rate, where its permits are waited for, its counts."""
 
-    __slots__ = ("gate", "granted", "holders", "process", "requested", "waits")
+    __slots__ = ("gate", "granted", "holders", "process", "requested", "tenant", "waits")
 
-    def __init__(self, gate: Gate, process: ThrottleProcess) -> None:
+    def __init__(self, clock: Clock, gate: Gate, process: ThrottleProcess) -> None:
         self.gate = gate
         self.process = process
+        self.tenant = Tenant(clock, gate, lambda: self.granted, partial(process.hear, HERE))
         self.holders = Holders()
         self.requested = 0
         self.granted = 0
@@ -40,7 +47,7 @@ class _Throttle:
             self.granted,
             self.granted,
             gate.held,
-            gate.lost_ns / SECOND,
+            (gate.lost_ns + process.lost_ns) / SECOND,
             process.progress,
         )
 
@@ -77,7 +84,8 @@ class Throttles:
             return "already_started"
         self._throttles[name] = throttle = self._made(name, declared)
         self._telemetry.execute(("crowsg", "throttle", "init"), {"count": 1}, {"name": name})
-        throttle.process.start(name)
+        throttle.process.enrol(HERE, throttle.tenant.hold)
+        throttle.process.start()
         return "started"
 
     def wait(self, name: str) -> Permit:
@@ -96,18 +104,18 @@ class Throttles:
         Raises:
             NoSuchThrottle: It does not run.
         """
-        rate = self._find(name).gate.rate
+        rate = self._find(name).gate.terms.rate
         return not (rate.is_unlimited or rate.is_parallel)
 
     def change_rate(self, name: str, rate: object) -> None:
         """Set the rate; see ``crowsg.throttle``."""
-        self._find(name).process.change_rate(name, Rate.of(rate))
+        self._find(name).process.change_rate(Rate.of(rate))
 
     def ramp(self, name: str, ramp: Ramp) -> None:
         """Begin a ramp; see ``crowsg.throttle``."""
         if not isinstance(ramp, Ramp):
             raise InvalidThrottle(f"a ramp is a crowsg.Ramp, not {shown(ramp, 60)}")
-        self._find(name).process.ramp(name, ramp)
+        self._find(name).process.ramp(ramp)
 
     def pause(self, name: str) -> None:
         """Grant nothing; see ``crowsg.throttle``."""
@@ -127,7 +135,7 @@ class Throttles:
         ended = [(each, *known) for each, known in self._ended.items()]
         self._ended = told([*ended, (name, throttle.info(), throttle.waits)])
         throttle.process.stop()
-        throttle.gate.close()
+        throttle.tenant.close()
         del self._throttles[name]
 
     def stop_all(self) -> None:
@@ -164,15 +172,15 @@ class Throttles:
         return told([*ended, *live])
 
     def _made(self, name: str, declared: Declared) -> _Throttle:
-        gate = Gate(self._clock, declared if isinstance(declared, Rate) else declared.start, name)
         process = ThrottleProcess(
+            name,
             declared,
             self._clock,
+            Leases(ttl_ns=None),
             self._spawn,
-            gate.change_rate,
             lambda rate: self._emit_rate(name, rate),
         )
-        return _Throttle(gate, process)
+        return _Throttle(self._clock, Gate(self._clock, name), process)
 
     def _granted(self, throttle: _Throttle, name: str, *, is_held: bool) -> Permit:
         throttle.requested += 1

@@ -1,4 +1,4 @@
-"""Where the permits of a throttle come from on one node: four ways, each an object of its own.
+"""Where the permits of a throttle come from on one node: five ways, each an object of its own.
 
 A supply is asked for a permit and answers with the moment it was due, or not at all; ``next_ns``
 tells when asking again makes sense. Pure: it is handed the time.
@@ -6,11 +6,17 @@ tells when asking again makes sense. Pure: it is handed the time.
 
 from typing import Protocol
 
-from crowsg.throttle.pacing import Pacing
+from crowsg.throttle.pacing import GRANULE_NS, Pacing
 
 
 class Supply(Protocol):
-    """What a gate needs of a supply."""
+    """What a gate needs of a supply.
+
+    Attributes:
+        is_timed: Whether a permit is of no more use when the granule has passed since it was due.
+    """
+
+    is_timed: bool
 
     def take(self, now_ns: int) -> int | None:
         """Take a permit and return when it was due; None while there is none."""
@@ -27,6 +33,8 @@ class Supply(Protocol):
 
 class _Timeless:
     """A supply that time does not change."""
+
+    is_timed = False
 
     def rest(self, now_ns: int) -> None:
         """Do nothing."""
@@ -86,6 +94,8 @@ class Paced:
         pacing: When they do.
     """
 
+    is_timed = True
+
     def __init__(self, pacing: Pacing) -> None:
         self.take = pacing.take
         self.rest = pacing.rest
@@ -95,3 +105,41 @@ class Paced:
     def next_ns(self) -> int | None:
         """Return when the next permit falls due."""
         return self._pacing.due_ns
+
+
+class Single(_Timeless):
+    """Permits that the throttle process hands out one at a time, to be used within the granule.
+
+    Attributes:
+        used, returned: What became of them, from the beginning.
+    """
+
+    is_timed = True
+
+    def __init__(self) -> None:
+        self.used = 0
+        self.returned = 0
+        self._given = 0
+        self._due_ns = 0
+
+    def give(self, given: int, due_ns: int) -> None:
+        """Note that ``given`` were handed out from the beginning, the last one at ``due_ns``."""
+        if given > self._given:
+            self._given, self._due_ns = given, due_ns
+
+    def take(self, now_ns: int) -> int | None:
+        """Take the one that is here, if it is fresh."""
+        self.return_stale(now_ns)
+        if self.used + self.returned == self._given:
+            return None
+        self.used += 1
+        return self._due_ns
+
+    def return_stale(self, now_ns: int) -> None:
+        """Return what is here when the granule has passed since it was handed out."""
+        if now_ns - self._due_ns > GRANULE_NS:
+            self.returned = self._given - self.used
+
+    def put_back(self) -> None:
+        """Return it, to be taken by somebody else while it is fresh."""
+        self.used -= 1

@@ -13,10 +13,17 @@ from crowsg.rate import Rate
 from crowsg.testing import ManualClock
 from crowsg.testing.manual_clock import settle
 from crowsg.throttle.gate import TURN, Gate
+from crowsg.throttle.lease import Terms
 from crowsg.throttle.pacing import GRANULE_NS
 
 SECOND = 1_000_000_000
 MS = 1_000_000
+
+
+def opened(clock: ManualClock, rate: Rate, name: str = "") -> Gate:
+    gate = Gate(clock, name)
+    gate.go_by(Terms.everything(rate))
+    return gate
 
 
 class StallingClock(ManualClock):
@@ -31,7 +38,7 @@ class Queue:
 
     def __init__(self, rate: Rate, waiters: int = 0) -> None:
         self.clock = StallingClock()
-        self.gate = Gate(self.clock, rate)
+        self.gate = opened(self.clock, rate)
         self.passed: list[tuple[int, float]] = []
         self.greenlets = [gevent.spawn(self.pass_once, name) for name in range(waiters)]
         settle()
@@ -56,7 +63,7 @@ class Crowd:
 
     def __init__(self, rate: Rate, rng: random.Random, stall_ns: int, waiters: int = 40) -> None:
         self.clock = StallingClock()
-        self.gate = Gate(self.clock, rate)
+        self.gate = opened(self.clock, rate)
         self.stamps: list[int] = []
         self._rng = rng
         self._stall_ns = stall_ns
@@ -132,7 +139,7 @@ def test_permits_faster_than_the_shortest_sleep_pass_in_small_groups() -> None:
 
 def test_one_greenlet_that_comes_again_and_again_gets_the_whole_rate() -> None:
     clock = ManualClock()
-    gate = Gate(clock, Rate(10_000, per=1))
+    gate = opened(clock, Rate(10_000, per=1))
     passed: list[int] = []
 
     def loop() -> None:
@@ -157,7 +164,7 @@ def test_a_paused_gate_holds_everybody_until_the_rate_changes() -> None:
     queue.clock.advance(3600)
     assert (queue.names, queue.gate.waiting) == ([], 3)
 
-    queue.gate.change_rate(Rate.UNLIMITED)
+    queue.gate.go_by(Terms.everything(Rate.UNLIMITED))
     settle()
 
     assert (queue.names, queue.gate.waiting) == ([0, 1, 2], 0)
@@ -167,7 +174,7 @@ def test_a_faster_rate_reaches_those_who_wait_already() -> None:
     queue = Queue(Rate(1, per=3600), 3)
     queue.clock.advance(1)
 
-    queue.gate.change_rate(Rate(10, per=1))
+    queue.gate.go_by(Terms.everything(Rate(10, per=1)))
     queue.clock.advance(0.2)
 
     assert queue.names == [0, 1, 2]
@@ -210,7 +217,7 @@ def test_idle_time_earns_no_burst_beyond_the_granule() -> None:
 
 @pytest.mark.parametrize("rate", [Rate(1), Rate.PAUSED, Rate.parallel(1)], ids=str)
 def test_closing_releases_every_waiter_with_an_error(rate: Rate) -> None:
-    gate = Gate(ManualClock(), rate, "a")
+    gate = opened(ManualClock(), rate, "a")
     greenlets = [gevent.spawn(gate.wait) for _ in range(3)]
     settle()
     stuck = [greenlet for greenlet in greenlets if not greenlet.dead]
@@ -284,7 +291,7 @@ def test_a_rate_that_changes_during_the_turn_of_the_others_counts() -> None:
     queue = Queue(Rate.UNLIMITED)
     queue.gate._at_once = TURN - 1
     greenlet = gevent.spawn(queue.pass_once, 0)
-    gevent.spawn(queue.gate.change_rate, Rate.PAUSED)
+    gevent.spawn(queue.gate.go_by, Terms.everything(Rate.PAUSED))
 
     settle()
 
@@ -294,9 +301,9 @@ def test_a_rate_that_changes_during_the_turn_of_the_others_counts() -> None:
 
 @pytest.mark.parametrize("at_once", [0, TURN - 1], ids=["at once", "after a turn of the others"])
 def test_a_permit_without_a_limit_is_no_slot_even_after_one(at_once: int) -> None:
-    gate = Gate(ManualClock(), Rate.parallel(1))
+    gate = opened(ManualClock(), Rate.parallel(1))
     gate.wait()
-    gate.change_rate(Rate.UNLIMITED)
+    gate.go_by(Terms.everything(Rate.UNLIMITED))
     gate._at_once = at_once
 
     gate.wait()
@@ -305,7 +312,7 @@ def test_a_permit_without_a_limit_is_no_slot_even_after_one(at_once: int) -> Non
 
 
 def test_a_slot_is_told_from_other_permits() -> None:
-    gate = Gate(ManualClock(), Rate.parallel(1))
+    gate = opened(ManualClock(), Rate.parallel(1))
 
     gate.wait()
 
@@ -313,7 +320,7 @@ def test_a_slot_is_told_from_other_permits() -> None:
 
 
 def test_waiting_at_a_closed_gate_is_an_error() -> None:
-    gate = Gate(ManualClock(), Rate(1), "a")
+    gate = opened(ManualClock(), Rate(1), "a")
     gate.close()
 
     with pytest.raises(ThrottleStopped, match="'a'"):
@@ -322,7 +329,7 @@ def test_waiting_at_a_closed_gate_is_an_error() -> None:
 
 def test_all_who_are_on_their_way_when_the_loop_stalls_go_back_in_order() -> None:
     queue = Queue(Rate.PAUSED, 6)
-    queue.gate.change_rate(Rate(300, per=1))
+    queue.gate.go_by(Terms.everything(Rate(300, per=1)))
     queue.clock.advance(0.0)
     queue.gate._cancel_timer()
     queue.clock.stall(8 * MS)
@@ -425,7 +432,7 @@ def test_a_gate_has_one_timer_at_a_time() -> None:
     queue = Queue(Rate(1, per=3600), 3)
 
     for permits in range(2, 20):
-        queue.gate.change_rate(Rate(permits, per=3600))
+        queue.gate.go_by(Terms.everything(Rate(permits, per=3600)))
 
     timers = [timer for _, _, timer in queue.clock._queue if timer.callback is not None]
     assert len(timers) == 1
@@ -474,7 +481,7 @@ def test_no_window_holds_more_than_the_highest_rate_while_it_changes(
 
     for _ in range(100):
         crowd.move(rng.uniform(0, 0.02))
-        crowd.gate.change_rate(rng.choice(rates))
+        crowd.gate.go_by(Terms.everything(rng.choice(rates)))
 
     crowd.end()
     assert len(crowd.stamps) > 2
@@ -500,7 +507,7 @@ def test_a_rate_that_changes_often_loses_nothing_that_fell_due_before() -> None:
 
     for step in range(300):
         crowd.clock.advance(0.0095)
-        crowd.gate.change_rate(Rate(10_000 + step % 2, per=1))
+        crowd.gate.go_by(Terms.everything(Rate(10_000 + step % 2, per=1)))
 
     crowd.end()
     assert len(crowd.stamps) >= 0.995 * 10_000 * crowd.clock.now()
@@ -513,7 +520,7 @@ class Slots:
         self.rng = random.Random(seed)
         self.clock = ManualClock()
         self.limit = limit
-        self.gate = Gate(self.clock, Rate.parallel(limit))
+        self.gate = opened(self.clock, Rate.parallel(limit))
         self.out = 0
         self.order: list[int] = []
         self.excess = 0
@@ -543,7 +550,7 @@ class Slots:
         elif choice < 0.83:
             settle()
             self.limit = self.rng.randrange(1, 12)
-            self.gate.change_rate(Rate.parallel(self.limit))
+            self.gate.go_by(Terms.everything(Rate.parallel(self.limit)))
         else:
             self.clock.advance(self.rng.uniform(0, 0.02))
 
@@ -601,7 +608,7 @@ def test_slots_are_given_in_the_order_of_arrival(seed: int) -> None:
 
 def test_a_lowered_limit_lets_nobody_in_until_enough_came_back() -> None:
     queue = Queue(Rate.parallel(3), 5)
-    queue.gate.change_rate(Rate.parallel(1))
+    queue.gate.go_by(Terms.everything(Rate.parallel(1)))
     passed = []
 
     for _ in range(3):
@@ -615,7 +622,7 @@ def test_a_lowered_limit_lets_nobody_in_until_enough_came_back() -> None:
 def test_a_raised_limit_lets_in_at_once() -> None:
     queue = Queue(Rate.parallel(1), 5)
 
-    queue.gate.change_rate(Rate.parallel(4))
+    queue.gate.go_by(Terms.everything(Rate.parallel(4)))
     settle()
 
     assert (queue.names, queue.gate.held) == ([0, 1, 2, 3], 4)
@@ -631,8 +638,8 @@ def test_a_raised_limit_lets_in_at_once() -> None:
 )
 def test_slots_that_are_out_count_when_the_limit_comes_back(between: Rate) -> None:
     queue = Queue(Rate.parallel(2), 2)
-    queue.gate.change_rate(between)
-    queue.gate.change_rate(Rate.parallel(2))
+    queue.gate.go_by(Terms.everything(between))
+    queue.gate.go_by(Terms.everything(Rate.parallel(2)))
 
     gevent.spawn(queue.pass_once, 2)
     settle()

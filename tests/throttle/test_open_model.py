@@ -363,7 +363,7 @@ def test_calls_follow_a_change_of_the_rate(bench: Bench) -> None:
     bench.clock.advance(1.6)
 
     due = [permit.due for permit in calls.permits]
-    assert due == pytest.approx([0.0, 1.0, 1.5, 2.0, 2.5, 3.0])
+    assert due == pytest.approx([0.0, 1.0, 1.75, 2.25, 2.75])
 
 
 def test_no_call_begins_while_the_throttle_is_paused(bench: Bench) -> None:
@@ -376,7 +376,7 @@ def test_no_call_begins_while_the_throttle_is_paused(bench: Bench) -> None:
     throttle.resume("a")
     bench.clock.advance(1.6)
 
-    assert calls.began == pytest.approx([0.0, 1.0, 11.5, 12.5])
+    assert calls.began == pytest.approx([0.0, 1.0, 12.0, 13.0])
     assert operation.dropped == 0
 
 

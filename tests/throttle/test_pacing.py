@@ -1,6 +1,7 @@
 """Due times: never faster than the rate allows, never slower than they must be."""
 
 import random
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -127,17 +128,62 @@ def test_a_permit_put_back_is_due_again() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "due_s"),
     [
-        pytest.param(Rate(1, per=1), Rate(10, per=1), 0.5, id="faster: one new period later"),
-        pytest.param(Rate(10, per=1), Rate(1, per=1), 1.4, id="slower: one new period later"),
+        pytest.param(Rate(1, per=1), Rate(10, per=1), 0.415, id="faster"),
+        pytest.param(Rate(10, per=1), Rate(1, per=1), 0.85, id="slower"),
+        pytest.param(Rate(10, per=1), Rate(10, per=1), 0.4, id="the same"),
     ],
 )
-def test_a_new_rate_goes_on_from_the_last_permit(before: Rate, after: Rate, due_s: float) -> None:
+def test_what_is_left_of_a_period_is_left_of_the_next(
+    before: Rate, after: Rate, due_s: float
+) -> None:
     pacing = Pacing(before, 0)
-    taken(pacing, [tenth * SECOND // 10 for tenth in range(5)])
+    taken(pacing, [tenth * SECOND // 10 for tenth in range(4)])
 
-    following = pacing.follow(after, SECOND // 2)
+    following = pacing.follow(after, SECOND * 35 // 100, SECOND * 35 // 100)
 
     assert following.due_ns / SECOND == pytest.approx(due_s, abs=1e-6)
+
+
+def test_time_without_a_pace_brings_no_permit_nearer() -> None:
+    pacing = Pacing(Rate(1, per=1), 0)
+    taken(pacing, [0])
+
+    following = pacing.follow(Rate(1, per=1), SECOND // 4, 10 * SECOND)
+
+    assert following.due_ns == 10 * SECOND + SECOND * 3 // 4
+
+
+def test_a_permit_that_was_due_is_due_at_once() -> None:
+    pacing = Pacing(Rate(10, per=1), 0)
+
+    following = pacing.follow(Rate(1, per=1), SECOND, 3 * SECOND)
+
+    assert following.due_ns == 3 * SECOND
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_shares_that_move_all_the_time_never_bring_a_permit_too_many(seed: int) -> None:
+    rng = random.Random(seed)
+    rate = Rate(rng.choice([30, 100, 1000]), per=1)
+    pacings = [Pacing(rate, 0, Fraction(1, 2)) for _ in range(2)]
+    times, now_ns = [], 0
+    for _ in range(2000):
+        now_ns += rng.randrange(2_000_000)
+        for pacing in pacings:
+            times += taken(pacing, [now_ns])
+        if rng.random() < 0.3:
+            share = Fraction(rng.randrange(1, 100), 100)
+            shares = (share, 1 - share)
+            pacings = [
+                each.follow(rate, now_ns, now_ns, part)
+                for each, part in zip(pacings, shares, strict=True)
+            ]
+
+    for first in range(0, len(times), 3):
+        for last in range(first, min(len(times), first + 60)):
+            window_s = (times[last] - times[first]) / SECOND
+            most = rate.permits * (window_s + GRANULE_NS / SECOND) + 2
+            assert last - first + 1 <= most + 1e-6
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -149,7 +195,7 @@ def test_a_rate_that_changes_again_and_again_never_exceeds_the_highest(seed: int
         now_ns += rng.randrange(20_000_000)
         times += taken(pacing, [now_ns])
         if rng.random() < 0.5:
-            pacing = pacing.follow(rng.choice(rates), now_ns)
+            pacing = pacing.follow(rng.choice(rates), now_ns, now_ns)
 
     for first in range(0, len(times), 3):
         for last in range(first, min(len(times), first + 40)):

@@ -9,6 +9,8 @@ from crowsg.errors import CannotChangeRate
 from crowsg.rate import Ramp, Rate
 from crowsg.testing import ManualClock
 from crowsg.testing.manual_clock import settle
+from crowsg.throttle.lease import Lease, Report
+from crowsg.throttle.leases import Leases
 from crowsg.throttle.process import Declared, RampProgress, ThrottleProcess
 
 SLOW, FAST = Rate(10, per=1), Rate(50, per=1)
@@ -22,27 +24,37 @@ class Owner:
         self.clock = ManualClock()
         self.applied: list[tuple[float, float]] = []
         self.told: list[tuple[float, float]] = []
-        self.process = ThrottleProcess(
-            declared, self.clock, gevent.spawn, self._note(self.applied), self._note(self.told)
-        )
-        self.process.start("a")
+        self.process = started_on(self.clock, declared, gevent.spawn, self._note_told)
+        self.process.enrol("here", self._go_by)
         self.told.clear()
+        self.applied.clear()
+        settle()
 
-    def _note(self, rates: list[tuple[float, float]]) -> Any:
-        return lambda rate: rates.append((self.clock.now(), rate.permits))
+    def _note_told(self, rate: Rate) -> None:
+        self.told.append((self.clock.now(), rate.permits))
+
+    def _go_by(self, lease: Lease) -> None:
+        self.applied.append((self.clock.now(), lease.terms.rate.permits))
+        self.process.hear("here", Report(lease.sequence, lease.epoch, lease.sequence))
+
+
+def started_on(clock: ManualClock, declared: Declared, spawn: Any, on_rate: Any) -> ThrottleProcess:
+    process = ThrottleProcess("a", declared, clock, Leases(ttl_ns=None), spawn, on_rate)
+    process.start()
+    return process
 
 
 def test_a_ramp_sets_its_first_rate_at_once() -> None:
     owner = Owner(FAST)
 
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
 
     assert (owner.process.rate, owner.applied) == (SLOW, [(0.0, 10.0)])
 
 
 def test_each_step_of_a_ramp_comes_on_time() -> None:
     owner = Owner(FAST)
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
 
     owner.clock.advance(3600)
 
@@ -51,7 +63,7 @@ def test_each_step_of_a_ramp_comes_on_time() -> None:
 
 def test_each_step_of_a_ramp_is_told() -> None:
     owner = Owner(FAST)
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
 
     owner.clock.advance(3600)
 
@@ -60,7 +72,7 @@ def test_each_step_of_a_ramp_is_told() -> None:
 
 def test_steps_of_a_tenth_of_a_second_never_drift() -> None:
     owner = Owner()
-    owner.process.ramp("a", Ramp(Rate(0, per=1), Rate(300, per=1), duration=30))
+    owner.process.ramp(Ramp(Rate(0, per=1), Rate(300, per=1), duration=30))
 
     owner.clock.advance(30)
 
@@ -70,7 +82,7 @@ def test_steps_of_a_tenth_of_a_second_never_drift() -> None:
 
 def test_a_ramp_ends_exactly_at_its_end() -> None:
     owner = Owner()
-    owner.process.ramp("a", Ramp(SLOW, Rate(1, per=0.3), steps=7, step_interval=1))
+    owner.process.ramp(Ramp(SLOW, Rate(1, per=0.3), steps=7, step_interval=1))
 
     owner.clock.advance(7)
 
@@ -79,7 +91,7 @@ def test_a_ramp_ends_exactly_at_its_end() -> None:
 
 def test_steps_that_come_late_do_not_delay_those_after_them() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
     owner.clock.advance(1)
     owner.clock._now_ns += 4_000_000_000
 
@@ -90,7 +102,7 @@ def test_steps_that_come_late_do_not_delay_those_after_them() -> None:
 
 def test_a_ramp_tells_how_far_it_has_come() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
 
     steps = []
     for _ in range(4):
@@ -112,9 +124,8 @@ def test_a_declared_ramp_begins_at_once() -> None:
 
 def test_a_start_tells_the_first_rate_once() -> None:
     told: list[Rate] = []
-    process = ThrottleProcess(UP, ManualClock(), gevent.spawn, lambda _: None, told.append)
 
-    process.start("a")
+    process = started_on(ManualClock(), UP, gevent.spawn, told.append)
 
     assert told == [SLOW]
     process.stop()
@@ -123,10 +134,10 @@ def test_a_start_tells_the_first_rate_once() -> None:
 
 def test_the_same_ramp_again_changes_nothing() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
     owner.clock.advance(5)
 
-    owner.process.ramp("a", Ramp(SLOW, FAST, steps=4, step_interval=2))
+    owner.process.ramp(Ramp(SLOW, FAST, steps=4, step_interval=2))
     owner.clock.advance(100)
 
     assert owner.applied == [(2, 20), (4, 30), (6, 40), (8, 50)]
@@ -134,41 +145,41 @@ def test_the_same_ramp_again_changes_nothing() -> None:
 
 def test_one_ramp_runs_at_a_time() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
 
     with pytest.raises(CannotChangeRate, match="10/s to 50/s in 8 s"):
-        owner.process.ramp("a", Ramp(SLOW, FAST, steps=5, step_interval=2))
+        owner.process.ramp(Ramp(SLOW, FAST, steps=5, step_interval=2))
 
     assert owner.process.progress == RampProgress(UP, 0)
 
 
 def test_a_rate_is_refused_while_a_ramp_runs() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
     owner.clock.advance(7.9)
 
     with pytest.raises(CannotChangeRate, match="'a'"):
-        owner.process.change_rate("a", FAST)
+        owner.process.change_rate(FAST)
 
     assert owner.process.rate.permits == 40
 
 
 def test_a_rate_can_be_set_after_a_ramp() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
     owner.clock.advance(8)
 
-    owner.process.change_rate("a", SLOW)
+    owner.process.change_rate(SLOW)
 
     assert owner.applied[-1] == (8, 10)
 
 
 def test_another_ramp_can_follow() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
     owner.clock.advance(8)
 
-    owner.process.ramp("a", Ramp(FAST, SLOW, steps=1, step_interval=1))
+    owner.process.ramp(Ramp(FAST, SLOW, steps=1, step_interval=1))
     owner.clock.advance(1)
 
     assert owner.applied[-1] == (9, 10)
@@ -177,14 +188,14 @@ def test_another_ramp_can_follow() -> None:
 def test_the_rate_that_is_set_already_is_not_told_again() -> None:
     owner = Owner(SLOW)
 
-    owner.process.change_rate("a", Rate(10, per=1))
+    owner.process.change_rate(Rate(10, per=1))
 
     assert (owner.told, owner.applied) == ([], [])
 
 
 def test_stopping_ends_a_ramp_where_it_is() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
     owner.clock.advance(2)
 
     owner.process.stop()
@@ -196,7 +207,7 @@ def test_stopping_ends_a_ramp_where_it_is() -> None:
 
 def test_stopping_ends_a_ramp_whose_next_step_is_due() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
     settle()
     # The step's timer comes first, and the stop before its greenlet has run.
     woken, _, timer = owner.clock._queue[0]
@@ -221,8 +232,7 @@ def test_stopping_leaves_no_greenlet_behind() -> None:
         greenlets.append(gevent.spawn(*args))
         return greenlets[-1]
 
-    process = ThrottleProcess(UP, ManualClock(), spawn, lambda _: None, lambda _: None)
-    process.start("a")
+    process = started_on(ManualClock(), UP, spawn, lambda _: None)
     settle()
 
     process.stop()
@@ -289,14 +299,14 @@ def test_a_pause_survives_a_change_of_the_rate() -> None:
     owner = Owner()
     owner.process.pause()
 
-    owner.process.change_rate("a", FAST)
+    owner.process.change_rate(FAST)
 
     assert (owner.applied, owner.told) == ([(0, 0)], [(0, 50)])
 
 
 def test_a_pause_survives_the_steps_of_a_ramp() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
     owner.process.pause()
 
     owner.clock.advance(100)
@@ -307,7 +317,7 @@ def test_a_pause_survives_the_steps_of_a_ramp() -> None:
 def test_resuming_goes_on_at_the_rate_that_was_set_last() -> None:
     owner = Owner()
     owner.process.pause()
-    owner.process.change_rate("a", FAST)
+    owner.process.change_rate(FAST)
 
     owner.process.resume()
 
@@ -316,7 +326,7 @@ def test_resuming_goes_on_at_the_rate_that_was_set_last() -> None:
 
 def test_resuming_goes_on_within_a_ramp() -> None:
     owner = Owner()
-    owner.process.ramp("a", UP)
+    owner.process.ramp(UP)
     owner.process.pause()
     owner.clock.advance(5)
 

@@ -1,0 +1,109 @@
+"""Permits of a slow rate, handed out one at a time by the throttle process. Pure.
+
+Below 20/s a share would be a permit every second or less, and nodes would sit on permits that
+others wait for; so the process paces the rate itself and hands each permit to a node where somebody
+waits. A node has at most one that it has not accounted for. One that reaches it later than the
+granule after it was handed out goes unused, and comes back.
+
+Found by simulation: without the limit to the granule, delays of the network between 0 and 100 ms
+let two permits of 10/s pass 50 ms apart; with it, they move each other by 10 ms at the most. Two
+unaccounted permits a node gain nothing, as accounts come back within a round trip.
+"""
+
+from collections.abc import Mapping
+
+from crowsg.rate import Rate
+from crowsg.throttle.lease import Report
+from crowsg.throttle.pacing import Pacing
+
+
+class Account:
+    """The permits of one node.
+
+    Attributes:
+        given: Permits handed out to it from the beginning.
+        given_ns: When the last one was.
+        waiting: Greenlets that wait there.
+    """
+
+    __slots__ = ("_credit", "_returned", "_settled", "given", "given_ns", "waiting")
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.given_ns = 0
+        self.waiting = 0
+        self._settled = 0
+        self._returned = 0
+        self._credit = 0
+
+    @property
+    def wants_one(self) -> bool:
+        """Whether somebody waits there and no permit is on its way."""
+        return self.waiting > 0 and self._settled == self.given
+
+    def note(self, report: Report) -> int:
+        """Take a report and return how many permits came back since the one before."""
+        self.waiting = report.waiting
+        self._settled = report.used + report.returned
+        back, self._returned = report.returned - self._returned, report.returned
+        return back
+
+    def give(self, now_ns: int) -> None:
+        """Hand one out."""
+        self.given += 1
+        self.given_ns = now_ns
+
+    def bid(self) -> int:
+        """Raise the claim to the next permit by those who wait, and return it."""
+        self._credit += self.waiting
+        return self._credit
+
+    def pay(self, waiting: int) -> None:
+        """Pay for a permit with the claims of all who wait."""
+        self._credit -= waiting
+
+
+class Singles:
+    """Paces a slow rate and chooses who gets the next permit.
+
+    Args:
+        rate: A paced rate.
+        anchor_ns: When its first permit falls due.
+        lost_ns: Time that was lost before.
+    """
+
+    def __init__(self, rate: Rate, anchor_ns: int, lost_ns: int = 0) -> None:
+        self._pacing = Pacing(rate, anchor_ns)
+        self._pacing.lost_ns = lost_ns
+
+    def change_rate(self, rate: Rate, since_ns: int, now_ns: int) -> None:
+        """Go on at another rate; between ``since_ns`` and now none was in force."""
+        self._pacing = self._pacing.follow(rate, since_ns, now_ns)
+
+    def hand_out(self, accounts: Mapping[str, Account], now_ns: int) -> None:
+        """Give the permits that are due to nodes that want them."""
+        wanting = {name: each for name, each in accounts.items() if each.wants_one}
+        if not wanting:
+            self._pacing.rest(now_ns)
+        while wanting and self._pacing.take(now_ns) is not None:
+            # By turns, in proportion to who waits.
+            all_waiting = sum(each.waiting for each in wanting.values())
+            bids = {name: each.bid() for name, each in wanting.items()}
+            chosen = wanting.pop(max(bids, key=lambda name: bids[name]))
+            chosen.pay(all_waiting)
+            chosen.give(now_ns)
+
+    def take_back(self, count: int) -> None:
+        """Take back permits that went unused."""
+        for _ in range(count):
+            self._pacing.put_back()
+
+    @property
+    def due_ns(self) -> int:
+        """When the next permit falls due."""
+        return self._pacing.due_ns
+
+    @property
+    def lost_ns(self) -> int:
+        """Time by which the schedule fell behind while somebody waited."""
+        return self._pacing.lost_ns

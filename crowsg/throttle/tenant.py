@@ -1,0 +1,122 @@
+"""The end of a lease on one node: what is granted by it, for how long, and what is told back."""
+
+from collections.abc import Callable
+
+from crowsg.clock import Clock, Timer
+from crowsg.throttle.gate import Gate
+from crowsg.throttle.lease import NOTHING, Lease, Report
+
+_MOST_REPORTS = 64
+
+
+class Tenant:
+    """Lets a gate go by the leases that come, and reports how it stands.
+
+    Args:
+        clock: Tells and waits.
+        gate: What grants the permits.
+        granted: How many permits were used so far.
+        tell: Sends a report to the throttle process; must not block.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        gate: Gate,
+        granted: Callable[[], int],
+        tell: Callable[[Report], object],
+    ) -> None:
+        self._clock = clock
+        self._gate = gate
+        self._granted = granted
+        self._tell = tell
+        self._epoch = 0
+        self._sequence = 0
+        self._terms = NOTHING
+        self._number = 0
+        # When each of the last reports was sent: what an answer to it counts from.
+        self._sent_ns: dict[int, int] = {}
+        self._ends_ns: int | None = None
+        self._timer: Timer | None = None
+        gate.on_need = self._tell_need
+
+    def hold(self, lease: Lease) -> None:
+        """Go by a lease from now on, unless a later one came before it or it has run out.
+
+        Blocks: never.
+        """
+        if (lease.epoch, lease.sequence) <= (self._epoch, self._sequence):
+            return
+        ends_ns = self._end_of(lease)
+        if ends_ns is not None and ends_ns <= self._clock.now_ns():
+            return
+        if lease.epoch != self._epoch:
+            self._gate.begin_epoch()
+        self._epoch, self._sequence = lease.epoch, lease.sequence
+        self._ends_ns = ends_ns
+        self._watch()
+        if lease.terms != self._terms:
+            self._terms = lease.terms
+            self._gate.go_by(lease.terms, self._moment_of_the_last_single(lease))
+            self.report()
+
+    def report(self) -> None:
+        """Tell the throttle process how this node stands.
+
+        Blocks: never.
+        """
+        self._number += 1
+        self._sent_ns[self._number] = self._clock.now_ns()
+        if len(self._sent_ns) > _MOST_REPORTS:
+            del self._sent_ns[next(iter(self._sent_ns))]
+        gate = self._gate
+        gate.return_stale()
+        self._tell(
+            Report(
+                self._number,
+                self._epoch,
+                self._sequence,
+                gate.waiting,
+                self._granted(),
+                gate.held,
+                gate.singles_used,
+                gate.singles_returned,
+            )
+        )
+
+    def close(self) -> None:
+        """Grant nothing any more, and let those who wait know it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._gate.close()
+
+    def _tell_need(self) -> None:
+        # Who has everything, and for ever, has nothing to gain by asking.
+        if self._ends_ns is not None or self._epoch == 0:
+            self.report()
+
+    def _end_of(self, lease: Lease) -> int | None:
+        if lease.ttl_ns is None:
+            return None
+        # A report that is not remembered was sent too long ago.
+        return self._sent_ns.get(lease.answers, -lease.ttl_ns) + lease.ttl_ns
+
+    def _moment_of_the_last_single(self, lease: Lease) -> int:
+        """Return when it was handed out, at the latest that the way here can have taken."""
+        now_ns = self._clock.now_ns()
+        on_the_way_ns = now_ns - self._sent_ns.get(lease.answers, now_ns) - lease.kept_ns
+        return now_ns - lease.age_ns - max(0, on_the_way_ns)
+
+    def _watch(self) -> None:
+        if self._ends_ns is not None and self._timer is None:
+            delay_ns = self._ends_ns - self._clock.now_ns()
+            self._timer = self._clock.call_later(delay_ns, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._ends_ns is not None and self._ends_ns <= self._clock.now_ns():
+            self._terms = NOTHING
+            self._gate.go_by(NOTHING)
+        else:
+            self._watch()
