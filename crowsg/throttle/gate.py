@@ -16,7 +16,7 @@ from greenlet import getcurrent
 from crowsg.clock import Clock, Timer
 from crowsg.errors import ThrottleStopped
 from crowsg.throttle.lease import NOTHING, Terms
-from crowsg.throttle.pacing import GRANULE_NS, Pacing, period_of
+from crowsg.throttle.pacing import Pacing, period_of
 from crowsg.throttle.supply import Paced, Paused, Single, Slots, Supply, Unlimited
 
 MIN_SLEEP_NS = 1_000_000
@@ -57,7 +57,7 @@ class Gate:
         terms: What it goes by.
         gave_slot: Whether the permit that ``wait`` just returned is a slot; no switch in between.
         on_need: Called when somebody waits where nobody did, and no time will bring a permit; when
-            a permit that was handed out has been used or returned.
+            one that was handed out has been used.
 
     Args:
         clock: Tells and waits.
@@ -265,8 +265,9 @@ class Gate:
 
     def _is_late(self, waiter: _Waiter) -> bool:
         assert waiter.due_ns is not None
-        is_late = self._clock.now_ns() - waiter.due_ns > GRANULE_NS
-        return is_late and waiter.supply is not None and waiter.supply.is_timed
+        assert waiter.supply is not None
+        patience_ns = waiter.supply.patience_ns
+        return patience_ns is not None and self._clock.now_ns() - waiter.due_ns > patience_ns
 
     def _take_all_back(self) -> None:
         """Let all who are on their way go back to the head of the queue, and grant anew.

@@ -22,6 +22,13 @@ WHOLE = 1 << 20
 TTL_NS = 300_000_000
 """How long a lease lasts that is not renewed."""
 
+FRESH_NS = 50_000_000
+"""How long after it was due a permit that was handed out may be used.
+
+At 20/s, the fastest rate that is handed out, as long as one period: with two nodes or more, what is
+moved by so much stays within the bound of one permit a node.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -65,7 +72,7 @@ class Lease:
             for ever.
         answers: The number of that report, 0 where none is needed.
         kept_ns: How long that report lay with the process before this answer.
-        age_ns: How long ago the last of ``terms.singles`` was handed out.
+        age_ns: How long ago the last of ``terms.singles`` was due.
     """
 
     terms: Terms

@@ -108,9 +108,9 @@ class Leases:
         is_ours = report.epoch == self._epoch
         holder.promises.confirm(report.sequence if is_ours else 0, report.held)
         if is_ours:
-            back = holder.account.note(report)
-            if back and self._singles:
-                self._singles.take_back(back)
+            has_come_back = holder.account.note(report)
+            if has_come_back and self._singles:
+                self._singles.take_back(holder.account)
 
     def offers(self, now_ns: int) -> list[tuple[str, Lease]]:
         """Return the leases to be told now: all that change, and all that are to be renewed."""
@@ -137,22 +137,23 @@ class Leases:
 
     def next_ns(self, now_ns: int) -> int | None:
         """Return when to look again even if no report comes; None for never."""
-        moments = [self._next_single_ns()]
-        if not self.is_in_force(now_ns):
-            moments += [each.promises.next_end_ns for each in self._holders.values()]
-        return min((each for each in moments if each is not None), default=None)
+        is_waiting_for_ends = not self.is_in_force(now_ns)
+        moments = []
+        if self._singles and self._left_ns is None:
+            if self._parts_out():
+                is_waiting_for_ends = True
+            elif any(each.account.wants_one for _, each in self._present(now_ns)):
+                moments.append(self._singles.due_ns)
+        if is_waiting_for_ends:
+            ends = (each.promises.next_end_ns for each in self._holders.values())
+            moments += [each for each in ends if each is not None]
+        return min(moments, default=None)
 
     def _present(self, now_ns: int) -> Iterator[tuple[str, _Holder]]:
         """Yield the nodes that can be told something: where leases run out, those that report."""
         for node, holder in self._holders.items():
             if self._ttl_ns is None or (holder.heard and now_ns - holder.heard_ns <= self._ttl_ns):
                 yield node, holder
-
-    def _next_single_ns(self) -> int | None:
-        accounts = (each.account for each in self._holders.values())
-        if self._left_ns is None and self._singles and any(each.wants_one for each in accounts):
-            return self._singles.due_ns
-        return None
 
     def _parts_out(self) -> int:
         return sum(each.promises.parts for each in self._holders.values())
@@ -240,7 +241,10 @@ class Leases:
     def _promised(self, holder: _Holder, terms: Terms, now_ns: int) -> Lease:
         holder.sequence += 1
         holder.told, holder.told_ns = terms, now_ns
-        ends_ns = None if self._ttl_ns is None else now_ns + self._ttl_ns + GRANULE_NS
+        # From the report, as the node does; and who was let go may use up its granule.
+        ends_ns = None
+        if self._ttl_ns is not None:
+            ends_ns = holder.heard_ns + self._ttl_ns + GRANULE_NS
         is_parallel = terms.rate.is_parallel
         parts, slots = (0, terms.units) if is_parallel else (terms.units, 0)
         if not _is_paced(terms.rate):

@@ -44,11 +44,12 @@ def apportion(total: int, weights: Sequence[int], turn: int = 0) -> list[int]:
 def is_settled(before: Sequence[int], after: Sequence[int], total: int) -> bool:
     """Whether shares have moved too little to be worth a change.
 
-    Each change costs the part that moves as long as it takes to confirm, so one that is below
-    2 % of the whole is left alone, unless somebody begins or ceases to have a share.
+    The part that moves is nobody's until its cut is confirmed, so a change of 0.2 % of the whole or
+    less is left alone, unless somebody begins or ceases to have a share. Shares approach what is
+    fair by steps, so a coarser limit would let them rest well before they are.
     """
     return all(
-        abs(new - old) * 50 <= total and (new == 0) == (old == 0)
+        abs(new - old) * 500 <= total and (new == 0) == (old == 0)
         for old, new in zip(before, after, strict=True)
     )
 

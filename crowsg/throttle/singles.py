@@ -2,19 +2,21 @@
 
 Below 20/s a share would be a permit every second or less, and nodes would sit on permits that
 others wait for; so the process paces the rate itself and hands each permit to a node where somebody
-waits. A node has at most one that it has not accounted for. One that reaches it later than the
-granule after it was handed out goes unused, and comes back.
+waits. A node has at most one that it has not accounted for. One that is used by nobody within 50 ms
+of when it was due comes back.
 
-Found by simulation: without the limit to the granule, delays of the network between 0 and 100 ms
-let two permits of 10/s pass 50 ms apart; with it, they move each other by 10 ms at the most. Two
-unaccounted permits a node gain nothing, as accounts come back within a round trip.
+Delays move permits towards one another. A limit of one granule keeps the bound of a single node,
+but where the way there and back takes longer, every permit comes back and the throttle stands
+still; so the limit is what the bound of one permit a node leaves room for, and what the quickest of
+the last ways took is not counted. What is left: where ways take longer than the limit, the bound is
+as loose as they vary.
 """
 
 from collections.abc import Mapping
 
 from crowsg.rate import Rate
 from crowsg.throttle.lease import Report
-from crowsg.throttle.pacing import Pacing
+from crowsg.throttle.pacing import Pacing, period_of
 
 
 class Account:
@@ -22,7 +24,7 @@ class Account:
 
     Attributes:
         given: Permits handed out to it from the beginning.
-        given_ns: When the last one was.
+        given_ns: When the last one was due.
         waiting: Greenlets that wait there.
     """
 
@@ -41,17 +43,17 @@ class Account:
         """Whether somebody waits there and no permit is on its way."""
         return self.waiting > 0 and self._settled == self.given
 
-    def note(self, report: Report) -> int:
-        """Take a report and return how many permits came back since the one before."""
+    def note(self, report: Report) -> bool:
+        """Take a report and return whether the permit that was out came back."""
         self.waiting = report.waiting
         self._settled = report.used + report.returned
-        back, self._returned = report.returned - self._returned, report.returned
-        return back
+        before, self._returned = self._returned, report.returned
+        return report.returned > before
 
-    def give(self, now_ns: int) -> None:
+    def give(self, due_ns: int) -> None:
         """Hand one out."""
         self.given += 1
-        self.given_ns = now_ns
+        self.given_ns = due_ns
 
     def bid(self) -> int:
         """Raise the claim to the next permit by those who wait, and return it."""
@@ -75,28 +77,39 @@ class Singles:
     def __init__(self, rate: Rate, anchor_ns: int, lost_ns: int = 0) -> None:
         self._pacing = Pacing(rate, anchor_ns)
         self._pacing.lost_ns = lost_ns
+        self._period = period_of(rate)
+        # When the last permit was due that is handed out; None when it came back.
+        self._last_ns: int | None = None
 
     def change_rate(self, rate: Rate, since_ns: int, now_ns: int) -> None:
         """Go on at another rate; between ``since_ns`` and now none was in force."""
         self._pacing = self._pacing.follow(rate, since_ns, now_ns)
+        self._period, self._last_ns = period_of(rate), None
 
     def hand_out(self, accounts: Mapping[str, Account], now_ns: int) -> None:
         """Give the permits that are due to nodes that want them."""
         wanting = {name: each for name, each in accounts.items() if each.wants_one}
         if not wanting:
             self._pacing.rest(now_ns)
-        while wanting and self._pacing.take(now_ns) is not None:
+        while wanting and (due_ns := self._pacing.take(now_ns)) is not None:
             # By turns, in proportion to who waits.
             all_waiting = sum(each.waiting for each in wanting.values())
             bids = {name: each.bid() for name, each in wanting.items()}
             chosen = wanting.pop(max(bids, key=lambda name: bids[name]))
             chosen.pay(all_waiting)
-            chosen.give(now_ns)
+            chosen.give(due_ns)
+            self._last_ns = due_ns
 
-    def take_back(self, count: int) -> None:
-        """Take back permits that went unused."""
-        for _ in range(count):
+    def take_back(self, account: Account) -> None:
+        """Take back the permit that a node did not use.
+
+        It can be handed out again only where none was after it: a later one may have been used.
+        """
+        if account.given_ns == self._last_ns:
             self._pacing.put_back()
+            self._last_ns = None
+        else:
+            self._pacing.lost_ns += int(self._period)
 
     @property
     def due_ns(self) -> int:

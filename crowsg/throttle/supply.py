@@ -6,6 +6,7 @@ tells when asking again makes sense. Pure: it is handed the time.
 
 from typing import Protocol
 
+from crowsg.throttle.lease import FRESH_NS
 from crowsg.throttle.pacing import GRANULE_NS, Pacing
 
 
@@ -13,10 +14,10 @@ class Supply(Protocol):
     """What a gate needs of a supply.
 
     Attributes:
-        is_timed: Whether a permit is of no more use when the granule has passed since it was due.
+        patience_ns: How long after it was due a permit is of use; None for always.
     """
 
-    is_timed: bool
+    patience_ns: int | None
 
     def take(self, now_ns: int) -> int | None:
         """Take a permit and return when it was due; None while there is none."""
@@ -34,7 +35,7 @@ class Supply(Protocol):
 class _Timeless:
     """A supply that time does not change."""
 
-    is_timed = False
+    patience_ns: int | None = None
 
     def rest(self, now_ns: int) -> None:
         """Do nothing."""
@@ -94,7 +95,7 @@ class Paced:
         pacing: When they do.
     """
 
-    is_timed = True
+    patience_ns: int | None = GRANULE_NS
 
     def __init__(self, pacing: Pacing) -> None:
         self.take = pacing.take
@@ -108,13 +109,13 @@ class Paced:
 
 
 class Single(_Timeless):
-    """Permits that the throttle process hands out one at a time, to be used within the granule.
+    """Permits that the throttle process hands out one at a time, to be used at once.
 
     Attributes:
         used, returned: What became of them, from the beginning.
     """
 
-    is_timed = True
+    patience_ns: int | None = FRESH_NS
 
     def __init__(self) -> None:
         self.used = 0
@@ -136,8 +137,8 @@ class Single(_Timeless):
         return self._due_ns
 
     def return_stale(self, now_ns: int) -> None:
-        """Return what is here when the granule has passed since it was handed out."""
-        if now_ns - self._due_ns > GRANULE_NS:
+        """Return what is here and no longer fresh."""
+        if now_ns - self._due_ns > FRESH_NS:
             self.returned = self._given - self.used
 
     def put_back(self) -> None:

@@ -1,5 +1,6 @@
 """The end of a lease on one node: what is granted by it, for how long, and what is told back."""
 
+from collections import deque
 from collections.abc import Callable
 
 from crowsg.clock import Clock, Timer
@@ -7,6 +8,24 @@ from crowsg.throttle.gate import Gate
 from crowsg.throttle.lease import NOTHING, Lease, Report
 
 _MOST_REPORTS = 64
+
+
+class Ways:
+    """How long a report takes to the throttle process, and its answer back."""
+
+    _FEWEST, _MOST = 10, 100
+
+    def __init__(self) -> None:
+        self._last: deque[int] = deque(maxlen=self._MOST)
+
+    def note(self, way_ns: int) -> None:
+        """Take one of them."""
+        self._last.append(way_ns)
+
+    @property
+    def quickest_ns(self) -> int:
+        """The quickest of the last, 0 before there are enough to tell; in nanoseconds."""
+        return min(self._last) if len(self._last) >= self._FEWEST else 0
 
 
 class Tenant:
@@ -36,6 +55,7 @@ class Tenant:
         self._number = 0
         # When each of the last reports was sent: what an answer to it counts from.
         self._sent_ns: dict[int, int] = {}
+        self._ways = Ways()
         self._ends_ns: int | None = None
         self._timer: Timer | None = None
         gate.on_need = self._tell_need
@@ -47,6 +67,7 @@ class Tenant:
         """
         if (lease.epoch, lease.sequence) <= (self._epoch, self._sequence):
             return
+        self._ways.note(self._way_ns(lease, self._clock.now_ns()))
         ends_ns = self._end_of(lease)
         if ends_ns is not None and ends_ns <= self._clock.now_ns():
             return
@@ -103,10 +124,12 @@ class Tenant:
         return self._sent_ns.get(lease.answers, -lease.ttl_ns) + lease.ttl_ns
 
     def _moment_of_the_last_single(self, lease: Lease) -> int:
-        """Return when it was handed out, at the latest that the way here can have taken."""
+        """Return when it was due; the way there and back counts as far as it was slow."""
         now_ns = self._clock.now_ns()
-        on_the_way_ns = now_ns - self._sent_ns.get(lease.answers, now_ns) - lease.kept_ns
-        return now_ns - lease.age_ns - max(0, on_the_way_ns)
+        return now_ns - lease.age_ns - self._way_ns(lease, now_ns) + self._ways.quickest_ns
+
+    def _way_ns(self, lease: Lease, now_ns: int) -> int:
+        return max(0, now_ns - self._sent_ns.get(lease.answers, now_ns) - lease.kept_ns)
 
     def _watch(self) -> None:
         if self._ends_ns is not None and self._timer is None:

@@ -514,3 +514,21 @@ def test_a_throttle_is_summed_up_in_plain_values(
         "executed": 1,
         "lost_s": 0.0,
     }
+
+
+def test_a_permit_that_is_waited_for_is_never_due_before_it_was_asked_for(
+    throttles: Throttles, clock: ManualClock
+) -> None:
+    throttles.start("a", "1000/s")
+    clock.advance(0.009)
+
+    assert throttles.wait("a").due == pytest.approx(0.009)
+
+
+def test_a_permit_of_an_open_model_is_due_as_the_schedule_says(
+    throttles: Throttles, clock: ManualClock
+) -> None:
+    throttles.start("a", "1000/s")
+    clock.advance(0.009)
+
+    assert throttles.wait_unheld("a").due == 0
