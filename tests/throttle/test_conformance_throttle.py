@@ -69,6 +69,15 @@ def take(bench: Bench, count: int) -> list[Permit]:
     return permits
 
 
+def due_of_a_line(bench: Bench, count: int) -> list[int]:
+    """Let greenlets wait on ``"a"`` from now on, and return when their permits were due, in ns."""
+    permits: list[Permit] = []
+    for _ in range(count):
+        bench.node.spawn(lambda: permits.append(throttle.wait("a")))
+    bench.clock.advance_until(lambda: len(permits) == count, step=60)
+    return [round(permit.due * 1e9) for permit in permits]
+
+
 def per_second(rate: Rate) -> float:
     return rate.permits / rate.interval_ns
 
@@ -476,11 +485,10 @@ def test_every_rate_has_its_exact_period(bench: Bench, seed: int) -> None:
     rate = random.Random(seed).randint(tenth * 100_000 + 1, (tenth + 1) * 100_000)
     throttle.start("a", rate)
 
-    permits = take(bench, 1000)
+    due_ns = due_of_a_line(bench, 1000)
 
     # In any minute of 60 s there are never more than the rate: hence the granule.
     period_ns = Fraction(MINUTE_NS, rate) * Fraction(MINUTE_NS, MINUTE_NS - GRANULE_NS)
-    due_ns = [round(permit.due * 1e9) for permit in permits]
     assert due_ns == [math.ceil(index * period_ns) for index in range(1000)]
 
 
