@@ -18,6 +18,7 @@
         InvalidThrottle (also ValueError)  NoSuchThrottle  WrongReconfiguration
         CannotChangeRate  ThrottleStopped
       InvalidMetric (also ValueError)
+      InvalidRequest (also ValueError)  NotJudged (also AttributeError)  HttpError
       NodeError  InvalidAddress  ResultsError
 
 ``reason`` is amoc's atom for the same trouble, where amoc has one; ``exit_code`` is what a command
@@ -306,6 +307,33 @@ class InvalidMetric(CrowsgError, ValueError):
         self.name = name
         self.problems = tuple(problems)
         super().__init__(f"metric {name!r:.60}: " + "; ".join(self.problems))
+
+
+class InvalidRequest(CrowsgError, ValueError):
+    """A request that cannot be sent as it was asked for; nothing was counted."""
+
+    reason = "invalid_request"
+
+
+class NotJudged(CrowsgError, AttributeError):
+    """A response was judged, or read, outside of the block it was judged in."""
+
+    reason = "not_judged"
+
+
+class HttpError(CrowsgError):
+    """A request failed, and the caller wanted to hear of it.
+
+    Attributes:
+        kind: What it is counted under: ``status_404``, ``timeout``, ``refused``, ...
+        status: That of the response, 0 where none came.
+    """
+
+    reason = "http_error"
+
+    def __init__(self, request: str, kind: str, status: int, detail: str = "") -> None:
+        self.kind, self.status = kind, status
+        super().__init__(f"{request}: {kind}" + (f" ({detail})" if detail else ""))
 
 
 class InvalidAddress(CrowsgError):

@@ -6,8 +6,8 @@ import platform
 import sys
 from datetime import UTC, datetime
 
-from contrib.benchmarks.catalogue import FULL, SMOKE, catalogue
-from contrib.benchmarks.runs import Broken, Interpreters, measure
+from contrib.benchmarks.catalogue import FULL, SMOKE, Benchmark, catalogue
+from contrib.benchmarks.runs import Broken, Interpreters, measure, missing
 from contrib.benchmarks.table import table
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     else:
         _say("Locust is skipped: --locust PYTHON names an interpreter that has it")
     benchmarks = catalogue(SMOKE if options.smoke else FULL)
-    chosen = [each for each in benchmarks if not options.names or each.name in options.names]
+    chosen = [each for each in benchmarks if _is_chosen(each, options.names)]
     rounds = 1 if options.smoke else options.repeat
     try:
         outcomes = [measure(benchmark, pythons, rounds, _say, options.rest) for benchmark in chosen]
@@ -31,6 +31,14 @@ def main() -> None:
         others = outcome.others
         print(f"{outcome.benchmark.name}: others used {others.median:.2f} cores", end="")
         print(f" ({others.least:.2f}-{others.most:.2f})")
+
+
+def _is_chosen(benchmark: Benchmark, names: list[str]) -> bool:
+    """Whether it was named, or, where none was, can be run here."""
+    programs = missing(benchmark.subjects[0])
+    if programs and not names:
+        _say(f"{benchmark.name} is skipped: no {' and no '.join(programs)} is installed")
+    return benchmark.name in names if names else not programs
 
 
 def _options() -> argparse.Namespace:

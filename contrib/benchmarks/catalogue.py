@@ -1,6 +1,13 @@
 """What is measured, on whom, and what is asked of crowsg."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+_PAGES = {"small": "13 bytes", "large": "10 000 bytes", "tls": "13 bytes with TLS"}
+_HTTP_PEERS = (
+    ("Locust FastHttpUser", "locust", True, ("nginx",)),
+    ("wrk", "wrk", False, ("nginx", "wrk")),
+    ("hey", "hey", False, ("nginx", "hey")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +37,13 @@ class Subject:
         title: Its column in the table.
         command: What follows ``python``.
         needs_locust: Whether it takes the interpreter that has Locust.
+        programs: Others that it needs; it is left out where one is not installed.
     """
 
     title: str
     command: tuple[str, ...]
     needs_locust: bool = False
+    programs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,11 @@ class Benchmark:
     name: str
     figures: tuple[Figure, ...]
     subjects: tuple[Subject, ...]
+
+    @property
+    def needs_servers(self) -> bool:
+        """Whether crowsg itself needs a program that is not its own."""
+        return bool(self.subjects[0].programs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,8 @@ class Sizes:
         watched_s: For how long they are, and are not.
         loopers: Users that loop on a throttle.
         looped_s: For how long they are looked at.
+        visited_s: For how long users get a page.
+        stop_s, stop_period_s, stops: For how long, how often and how many times a server stops.
     """
 
     few: int
@@ -70,6 +86,10 @@ class Sizes:
     watched_s: float
     loopers: int
     looped_s: float
+    visited_s: float
+    stop_s: float
+    stop_period_s: float
+    stops: int
 
 
 FULL = Sizes(
@@ -82,6 +102,10 @@ FULL = Sizes(
     watched_s=20.0,
     loopers=1_000,
     looped_s=10.0,
+    visited_s=5.0,
+    stop_s=1.0,
+    stop_period_s=10.0,
+    stops=4,
 )
 SMOKE = Sizes(
     few=100,
@@ -93,6 +117,10 @@ SMOKE = Sizes(
     watched_s=2.0,
     loopers=50,
     looped_s=1.5,
+    visited_s=1.0,
+    stop_s=0.3,
+    stop_period_s=2.0,
+    stops=1,
 )
 
 
@@ -114,6 +142,12 @@ def catalogue(sizes: Sizes) -> tuple[Benchmark, ...]:
         _paced("50000", str(sizes.loopers), str(sizes.looped_s)),
         _scrape(str(sizes.watched), str(sizes.watched_s)),
         _live(str(sizes.watched), str(sizes.watched_s)),
+        _http("http", "small", "100", sizes.visited_s, 29_000, 50_000),
+        _http("http-1", "small", "1", sizes.visited_s),
+        _http("http-1000", "small", "1000", sizes.visited_s),
+        _http("http-large", "large", "100", sizes.visited_s),
+        _http("http-tls", "tls", "100", sizes.visited_s),
+        _truth(str(sizes.stop_s), str(sizes.stop_period_s), str(sizes.stops)),
     )
 
 
@@ -262,6 +296,64 @@ def _live(users: str, seconds: str) -> Benchmark:
     )
 
 
+def _http(
+    name: str,
+    page: str,
+    users: str,
+    seconds: float,
+    must: float | None = None,
+    aims: float | None = None,
+) -> Benchmark:
+    work = (users, str(seconds))
+    peers = [
+        Subject(title, ("-m", _module("on_http_peers"), f"{peer}-{page}", *work), locust, programs)
+        for title, peer, locust, programs in _HTTP_PEERS
+    ]
+    title = f"{users} users, {_PAGES[page]}, requests/s"
+    return Benchmark(
+        name,
+        (
+            Figure("requests_per_s", title, must, aims, True),
+            Figure("p99_ms", "the same, p99, ms"),
+            Figure("cpu_us", "the same, CPU us a request"),
+        ),
+        (replace(_patched("crowsg", "on_http", page, *work), programs=("nginx",)), *peers),
+    )
+
+
+def _truth(stop_s: str, period_s: str, stops: str) -> Benchmark:
+    def subject(title: str, work: str, needs_locust: bool = True) -> Subject:
+        command = ("-m", _module("truth"), work, stop_s, period_s, stops)
+        return Subject(title, command, needs_locust, ("nginx",))
+
+    title = f"a server frozen {stop_s} s in every {period_s} s, 1000 arrivals/s"
+    return Benchmark(
+        "truth",
+        (
+            Figure("p50_ms", f"{title}: response p50, ms"),
+            Figure("p95_ms", "the same, p95, ms"),
+            Figure("p99_ms", "the same, p99, ms"),
+            Figure("expected_p50_ms", "expected p50, ms"),
+            Figure("expected_p95_ms", "expected p95, ms"),
+            Figure("expected_p99_ms", "expected p99, ms"),
+            Figure("off_p95_percent", "p95 is off by, %", 5, 5),
+            Figure("off_p99_percent", "p99 is off by, %", 3, 3),
+            Figure("service_p50_ms", "service p50, ms"),
+            Figure("service_p95_ms", "service p95, ms"),
+            Figure("service_p99_ms", "service p99, ms"),
+            Figure("requests_per_s", "requests/s"),
+            Figure("late_ms", "its own lateness, mean, ms"),
+            Figure("dropped", "arrivals dropped"),
+            Figure("lost_s", "time of the schedule lost, s"),
+        ),
+        (
+            subject("crowsg", "crowsg", False),
+            subject("Locust, 20 paced users", "locust-paced"),
+            subject("Locust, 20 users without a pause", "locust-no-wait"),
+        ),
+    )
+
+
 def _lateness_of_the_watched(how: str) -> tuple[Figure, ...]:
     return (
         Figure("alone_p99_ms", "lateness of users nobody watches, p99, ms"),
@@ -273,5 +365,8 @@ def _lateness_of_the_watched(how: str) -> tuple[Figure, ...]:
 
 def _patched(title: str, module: str, *arguments: str) -> Subject:
     """Return a module in a process that is patched as ``crowsg run`` patches its own."""
-    name = f"contrib.benchmarks.{module}"
-    return Subject(title, ("-m", "gevent.monkey", "--module", name, *arguments))
+    return Subject(title, ("-m", "gevent.monkey", "--module", _module(module), *arguments))
+
+
+def _module(name: str) -> str:
+    return f"contrib.benchmarks.{name}"

@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import median
 from time import monotonic, sleep  # noqa: TID251 - a plain process, no node
 
-from contrib.benchmarks.catalogue import Benchmark
+from contrib.benchmarks.catalogue import Benchmark, Subject
+from contrib.benchmarks.nginx import located
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 600
@@ -59,7 +60,7 @@ def measure(
     report: Report,
     rest_s: float = 0.0,
 ) -> Outcome:
-    """Run all subjects in turn, ``rounds`` times.
+    """Run all subjects in turn, ``rounds`` times; those that miss something are left out.
 
     Args:
         benchmark: What is measured.
@@ -69,9 +70,12 @@ def measure(
         rest_s: Seconds to wait at the most, before each process, for other programs to rest.
 
     Raises:
-        Broken: A process failed, or crowsg left a figure out; others give those they know.
+        Broken: A process failed, crowsg left a figure out, or was left out itself; others give
+            the figures they know.
     """
-    subjects = [subject for subject in benchmark.subjects if subject.needs_locust in pythons]
+    subjects = [each for each in benchmark.subjects if _is_there(each, pythons, report)]
+    if benchmark.subjects[0] not in subjects:
+        raise Broken(f"{benchmark.name}: {benchmark.subjects[0].title} cannot be measured here")
     answers: dict[str, list[dict[str, float]]] = {subject.title: [] for subject in subjects}
     others = []
     for _ in range(rounds):
@@ -93,9 +97,21 @@ def measure(
     return Outcome(benchmark, spreads, spread(others))
 
 
+def missing(subject: Subject) -> list[str]:
+    """Return the programs a subject needs and that are not installed."""
+    return [program for program in subject.programs if located(program) is None]
+
+
 def spread(values: list[float]) -> Spread:
     """Return the spread of at least one value."""
     return Spread(median(values), min(values), max(values))
+
+
+def _is_there(subject: Subject, pythons: Interpreters, report: Report) -> bool:
+    programs = missing(subject)
+    if programs:
+        report(f"{subject.title} is left out: no {' and no '.join(programs)} is installed")
+    return subject.needs_locust in pythons and not programs
 
 
 def _await_rest(seconds: float) -> None:

@@ -22,7 +22,7 @@ LAYERS = (
     ("record",),
     ("one_run", "results"),
     ("node",),
-    ("report", "testing"),
+    ("report", "testing", "protocols"),
     ("crowsg",),
     ("cli",),
     ("__main__",),

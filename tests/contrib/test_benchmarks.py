@@ -49,11 +49,39 @@ def test_the_names_of_benchmarks_differ() -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("benchmark", catalogue(SMOKE), ids=lambda benchmark: benchmark.name)
+@pytest.mark.parametrize(
+    "benchmark",
+    [
+        pytest.param(each, id=each.name, marks=[pytest.mark.servers] if each.needs_servers else [])
+        for each in catalogue(SMOKE)
+    ],
+)
 def test_a_benchmark_works(benchmark: Benchmark) -> None:
     outcome = measure(benchmark, PYTHONS, rounds=1, report=str)
 
     assert set(outcome.spreads["crowsg"]) == {figure.key for figure in benchmark.figures}
+
+
+@pytest.mark.integration
+def test_a_peer_that_is_not_installed_is_left_out_and_told() -> None:
+    answer = ("-c", "print('{\"key\": 1}')")
+    here = Subject("crowsg", answer)
+    missing = Subject("peer", answer, programs=("no-such-program",))
+    said: list[str] = []
+
+    outcome = measure(
+        Benchmark("name", (Figure("key", "title"),), (here, missing)), PYTHONS, 1, said.append
+    )
+
+    assert set(outcome.spreads) == {"crowsg"}
+    assert said[0] == "peer is left out: no no-such-program is installed"
+
+
+def test_nothing_is_measured_where_crowsg_cannot_be() -> None:
+    needy = Subject("crowsg", ("-c", ""), programs=("no-such-program",))
+
+    with pytest.raises(Broken):
+        measure(Benchmark("name", (Figure("key", "title"),), (needy,)), PYTHONS, 1, str)
 
 
 @pytest.mark.integration
