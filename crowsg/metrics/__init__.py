@@ -48,7 +48,6 @@ def time(name: str, since: Moment | None = None, **labels: object) -> Timing:
 
     Blocks: never.
     """
-
     scope = current_scope()
     node = scope.node
     operation = node.recorder.operations[key_of(name, labels) if labels else name]
