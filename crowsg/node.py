@@ -47,6 +47,9 @@ _LAST_BREATH_S = 0.1
 class Node:
     """Everything that runs under one name: services, users, and the manners of its process.
 
+    Attributes:
+        shared: What rooms above keep for as long as the node lives, by the name of the room.
+
     Args:
         name: Name of the node, ``name@host``.
         clock: Time; the real one by default.
@@ -72,6 +75,7 @@ class Node:
         self._entered = ExitStack()
         self._started = False
         self.file_limit = 0
+        self.shared: dict[str, Any] = {}
 
         self.telemetry = Bus(self.clock)
         self.recorder = Recorder(self.clock, self._log_failure)

@@ -83,9 +83,7 @@ class Commons:
 
 def commons_of(node: Any) -> Commons:
     """Return what the sessions of a node share; it belongs to the node and ends with it."""
-    # Kept on the node by hand: its constructor knows no room that lies above it.
-    kept = vars(node)
-    if _KEY not in kept:
-        kept[_KEY] = Commons(node.clock)
-    commons: Commons = kept[_KEY]
+    if _KEY not in node.shared:
+        node.shared[_KEY] = Commons(node.clock)
+    commons: Commons = node.shared[_KEY]
     return commons
