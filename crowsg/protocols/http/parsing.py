@@ -56,6 +56,7 @@ class ResponseParser:
         "_body_bytes",
         "_counted",
         "_is_bodiless",
+        "_is_first",
         "_limit",
         "_limits",
         "_parser",
@@ -97,6 +98,8 @@ class ResponseParser:
         self.status = self.received = 0
         self.raw = b""
         self.has_head = self.complete = self.reusable = False
+        # Whether no interim response came before.
+        self._is_first = True
 
     def feed(self, data: bytes) -> None:
         """Take bytes that came.
@@ -149,7 +152,7 @@ class ResponseParser:
     def on_headers_complete(self) -> None:
         """Judge the head."""
         self.status = status = self._parser.get_status_code()  # type: ignore[union-attr]
-        if self.received > self._safe_bytes:
+        if self.received > self._safe_bytes and not self._has_small_head():
             self._check_head()
         if status >= 200:
             self.has_head = True
@@ -157,12 +160,18 @@ class ResponseParser:
                 self._end_without_body()
         elif status == 101 or status < 100:
             raise Failure(PROTOCOL, f"status {status}")
+        else:
+            self._is_first = False
 
     def on_message_complete(self) -> None:
         """Finish the response, unless it was an interim one."""
         if self.has_head and not self._is_bodiless:
             self.complete = True
             self.reusable = self._parser.should_keep_alive()  # type: ignore[union-attr]
+
+    def _has_small_head(self) -> bool:
+        """Whether it was a body that came along, and the head is too small to hold too much."""
+        return self._is_first and self.raw.find(_END, 0, self._safe_bytes) >= 0
 
     def _end_without_body(self) -> None:
         self._is_bodiless = self.complete = True

@@ -315,3 +315,12 @@ def test_a_stream_may_have_any_size_as_it_is_taken() -> None:
         taken += parser.take()
 
     assert (len(taken), parser.complete) == (20000, True)
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["at once", "after an interim one"]
+)
+def test_too_many_headers_are_refused_whatever_comes_along(before: bytes) -> None:
+    head = OK + b"X: y\r\n" * 11 + b"Content-Length: 900\r\n\r\n"
+
+    assert kind_of(before + head + b"\r\n\r\n" * 225) == PROTOCOL
