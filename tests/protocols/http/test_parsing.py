@@ -102,7 +102,7 @@ def test_a_valid_response_is_taken(data: bytes, status: int, body: bytes, reusab
         # h11 takes equal lengths, once or in a list, as one; we do as llhttp does, strict.
         pytest.param(OK + b"X:\r\nY: \r\n" + TWO, True, id="empty-values"),
         pytest.param(OK + b"X: \xe9\r\n" + TWO, True, id="latin-1"),
-        # As llhttp, h11 says no: the connection is closed after it, so nothing can go wrong.
+        # As llhttp: the connection is closed after it, so nothing can go wrong.
         pytest.param(b"HTTP/2.0 200 OK\r\n" + TWO, False, id="2.0"),
         pytest.param(b"HTTP/0.9 200 OK\r\n" + TWO, False, id="0.9"),
         # As llhttp and curl; h11 refuses every coding but chunked. The body is what came.
@@ -110,7 +110,7 @@ def test_a_valid_response_is_taken(data: bytes, status: int, body: bytes, reusab
         pytest.param(OK + b"Transfer-Encoding: chunked, gzip\r\n\r\nhi", False, id="te-not-last"),
         pytest.param(OK + b"Transfer-Encoding: xchunked\r\n\r\nhi", False, id="te-xchunked"),
         pytest.param(OK + b"Transfer-Encoding: identity\r\n\r\nhi", False, id="te-identity"),
-        # As all: a line too much after a body is no response.
+        # As llhttp: a line too much after a body is no response; h11 closes the connection.
         pytest.param(OK + TWO + b"\r\n", True, id="empty-line-behind"),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_response_is_taken_that_others_may_refuse(data: bytes, reusable: bool)
         pytest.param(OK + b"Content-Length : 2\r\n\r\nhi", id="space-before-colon"),
         pytest.param(OK + b"Content-Length: 2, 2\r\n\r\nhi", id="length-list"),
         pytest.param(OK + b"Content-Length: 2\r\n" + TWO, id="length-twice"),
-        # Refused by everybody.
+        # Refused by most; test_against_h11.py tells which of them h11 takes.
         pytest.param(OK + b"Content-Length: 3\r\n" + TWO, id="lengths"),
         pytest.param(OK + b"Content-Length: -2\r\n\r\nhi", id="negative-length"),
         pytest.param(OK + b"Content-Length: +2\r\n\r\nhi", id="plus-length"),
