@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from crowsg.rate import Rate
 from crowsg.testing import ManualClock
 from crowsg.testing.manual_clock import settle
 from crowsg.throttle.gate import TURN, Gate
-from crowsg.throttle.lease import Terms
+from crowsg.throttle.lease import FRESH_NS, WHOLE, Terms
 from crowsg.throttle.pacing import GRANULE_NS
 
 SECOND = 1_000_000_000
@@ -674,3 +675,375 @@ def test_a_slot_of_a_waiter_that_is_killed_goes_to_the_next(kill: Callable[[Queu
     settle()
 
     assert (queue.names, queue.gate.held, queue.gate.waiting) == ([0, 2], 1, 0)
+
+
+def share_of(rate: Rate, parts: int, phase: Fraction = Fraction(0)) -> Terms:
+    """Return terms of so many quarters of a paced rate."""
+    return Terms(rate, parts * WHOLE // 4, phase)
+
+
+def singles(given: int) -> Terms:
+    """Return terms of a rate of which so many permits were handed out one at a time."""
+    return Terms(Rate(2, per=1), 0, singles=given)
+
+
+def times_of(queue: Queue) -> list[float]:
+    return [time for _, time in queue.passed]
+
+
+def needs_of(queue: Queue) -> list[int]:
+    """Return a list that gets the number of those who wait each time somebody is in need."""
+    needs: list[int] = []
+    queue.gate.on_need = lambda: needs.append(queue.gate.waiting)
+    return needs
+
+
+def join(queue: Queue, waiters: int) -> None:
+    first = len(queue.greenlets)
+    names = range(first, first + waiters)
+    queue.greenlets += [gevent.spawn(queue.pass_once, name) for name in names]
+    settle()
+
+
+def test_a_gate_grants_nothing_at_first() -> None:
+    clock = ManualClock()
+    gate = Gate(clock)
+    greenlet = gevent.spawn(gate.wait)
+
+    clock.advance(60)
+
+    assert (greenlet.dead, gate.waiting) == (False, 1)
+    greenlet.kill()
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4])
+def test_a_share_is_paced_at_its_part_of_the_rate(parts: int) -> None:
+    queue = Queue(Rate.PAUSED, 40)
+    queue.gate.go_by(share_of(Rate(40, per=1), parts))
+
+    queue.clock.advance(0.999)
+
+    assert len(queue.passed) == 10 * parts
+
+
+def test_without_a_share_nothing_is_granted() -> None:
+    queue = Queue(Rate.PAUSED, 3)
+    queue.gate.go_by(share_of(Rate(40, per=1), 0))
+
+    queue.clock.advance(60)
+
+    assert queue.passed == []
+
+
+@pytest.mark.parametrize(
+    ("phase", "first_s"),
+    [(Fraction(0), 0.0), (Fraction(1, 2), 0.2), (Fraction(3, 4), 0.3), (Fraction(1), 0.4)],
+    ids=str,
+)
+def test_where_nothing_was_paced_the_first_permit_waits_for_its_phase_of_the_share(
+    phase: Fraction, first_s: float
+) -> None:
+    queue = Queue(Rate.PAUSED, 2)
+    queue.gate.go_by(share_of(Rate(10, per=1), 1, phase))
+
+    queue.clock.advance(1)
+
+    assert times_of(queue) == pytest.approx([first_s, first_s + 0.4])
+
+
+def test_where_something_was_paced_the_phase_does_not_count() -> None:
+    queue = Queue(Rate(10, per=1), 2)
+
+    queue.gate.go_by(share_of(Rate(10, per=1), 4, Fraction(9, 10)))
+    queue.clock.advance(0.5)
+
+    assert times_of(queue) == pytest.approx([0, 0.1])
+
+
+def test_what_is_left_of_a_period_is_left_when_the_share_changes() -> None:
+    queue = Queue(Rate(10, per=1), 2)
+    queue.clock.advance(0.05)
+
+    queue.gate.go_by(share_of(Rate(10, per=1), 1))
+    queue.clock.advance(1)
+
+    assert times_of(queue) == pytest.approx([0, 0.25])
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(Terms.everything(Rate.PAUSED), id="paused"),
+        pytest.param(share_of(Rate(10, per=1), 0), id="no share"),
+        pytest.param(Terms(Rate.parallel(5), 0), id="no slots"),
+    ],
+)
+def test_what_is_left_of_a_period_is_left_when_a_share_comes_back(between: Terms) -> None:
+    queue = Queue(Rate(10, per=1), 2)
+    queue.clock.advance(0.05)
+    queue.gate.go_by(between)
+    queue.clock.advance(7)
+
+    queue.gate.go_by(share_of(Rate(10, per=1), 4))
+    queue.clock.advance(1)
+
+    assert times_of(queue) == pytest.approx([0, 7.1])
+
+
+def test_after_single_permits_a_share_begins_by_its_phase() -> None:
+    queue = Queue(Rate(10, per=1), 2)
+    queue.gate.go_by(singles(0))
+    queue.clock.advance(1)
+
+    queue.gate.go_by(share_of(Rate(10, per=1), 4, Fraction(1, 2)))
+    queue.clock.advance(1)
+
+    assert times_of(queue) == pytest.approx([0, 1.05])
+
+
+def test_time_that_was_lost_still_counts_however_often_single_permits_came_after() -> None:
+    queue = Queue(Rate(1000, per=1))
+    lost_ns = []
+
+    for _ in range(3):
+        join(queue, 1)
+        queue.clock.stall(50 * MS)
+        queue.gate.go_by(singles(0))
+        queue.gate.go_by(share_of(Rate(1000, per=1), 4, Fraction(1)))
+        join(queue, 2)
+        queue.clock.stall(50 * MS)
+        queue.clock.advance(0.1)
+        lost_ns.append(queue.gate.lost_ns)
+
+    assert lost_ns[0] > 0
+    assert lost_ns == [lost_ns[0], 2 * lost_ns[0], 3 * lost_ns[0]]
+
+
+@pytest.mark.parametrize(
+    ("rate", "passed"), [(Rate.PAUSED, 1), (Rate(1, per=3600), 4)], ids=["paused", "another rate"]
+)
+def test_what_fell_due_since_the_last_look_is_granted_unless_nothing_is(
+    rate: Rate, passed: int
+) -> None:
+    queue = Queue(Rate(1000, per=1), 9)
+    queue.clock.stall(3 * MS)
+
+    queue.gate.go_by(Terms.everything(rate))
+    settle()
+
+    assert len(queue.passed) == passed
+
+
+@pytest.mark.parametrize("given", [1, 2, 3])
+def test_of_those_who_wait_as_many_pass_as_single_permits_came(given: int) -> None:
+    queue = Queue(Rate.PAUSED, 5)
+
+    for count in range(1, given + 1):
+        queue.gate.go_by(singles(count), queue.clock.now_ns())
+        queue.clock.advance(0.5)
+
+    assert (queue.names, queue.gate.singles_used) == (list(range(given)), given)
+
+
+def test_a_single_permit_waits_for_somebody_to_come() -> None:
+    queue = Queue(Rate.PAUSED)
+    queue.gate.go_by(singles(1), 0)
+    queue.clock.stall(FRESH_NS)
+
+    join(queue, 1)
+
+    assert queue.names == [0]
+
+
+def test_a_single_permit_waits_for_nobody_once_it_is_stale() -> None:
+    queue = Queue(Rate.PAUSED)
+    queue.gate.go_by(singles(1), 0)
+    queue.clock.stall(FRESH_NS + 1)
+
+    join(queue, 1)
+
+    assert (queue.names, queue.gate.waiting, queue.gate.singles_returned) == ([], 1, 1)
+
+
+def test_a_single_permit_is_no_slot() -> None:
+    gate = Gate(ManualClock())
+    gate.go_by(singles(1), 0)
+
+    gate.wait()
+
+    assert not gate.gave_slot
+
+
+@pytest.mark.parametrize(
+    ("terms", "is_slot"),
+    [
+        pytest.param(Terms.everything(Rate.UNLIMITED), False, id="unlimited"),
+        pytest.param(Terms.everything(Rate(1)), False, id="a rate in time"),
+        pytest.param(singles(1), False, id="single permits"),
+        pytest.param(Terms.everything(Rate.parallel(1)), True, id="parallel"),
+    ],
+)
+def test_a_slot_is_told_from_other_permits_by_those_who_waited(terms: Terms, is_slot: bool) -> None:
+    gate = Gate(ManualClock())
+    seen: list[bool] = []
+
+    def wait() -> None:
+        gate.wait()
+        seen.append(gate.gave_slot)
+
+    gevent.spawn(wait)
+    settle()
+    gate.go_by(terms)
+    settle()
+
+    assert seen == [is_slot]
+
+
+@pytest.mark.parametrize(
+    ("late_ns", "returned"), [(FRESH_NS, 0), (FRESH_NS + 1, 1)], ids=["fresh", "stale"]
+)
+def test_a_single_permit_that_nobody_took_is_returned_when_it_is_stale(
+    late_ns: int, returned: int
+) -> None:
+    queue = Queue(Rate.PAUSED)
+    queue.gate.go_by(singles(1), 0)
+    queue.clock.stall(late_ns)
+
+    queue.gate.return_stale()
+
+    assert queue.gate.singles_returned == returned
+
+
+def test_a_single_permit_of_a_waiter_that_is_killed_goes_to_the_next() -> None:
+    queue = Queue(Rate.PAUSED, 2)
+
+    def grant_and_kill() -> None:
+        queue.gate.go_by(singles(1), 0)
+        queue.greenlets[0].throw(gevent.GreenletExit)
+
+    gevent.get_hub().loop.run_callback(grant_and_kill)
+    settle()
+
+    assert (queue.names, queue.gate.singles_used) == ([1], 1)
+
+
+def test_a_single_permit_that_comes_too_late_to_its_waiter_is_returned() -> None:
+    queue = Queue(Rate.PAUSED, 1)
+
+    def grant_and_stall() -> None:
+        queue.gate.go_by(singles(1), 0)
+        queue.clock.stall(FRESH_NS + 1)
+
+    gevent.get_hub().loop.run_callback(grant_and_stall)
+    settle()
+
+    gate = queue.gate
+    assert (queue.names, gate.waiting, gate.singles_used, gate.singles_returned) == ([], 1, 0, 1)
+
+
+def test_in_a_new_life_single_permits_are_counted_from_the_beginning() -> None:
+    queue = Queue(Rate.PAUSED, 2)
+    queue.gate.go_by(singles(1), 0)
+    settle()
+
+    queue.gate.begin_epoch()
+    counted = queue.gate.singles_used
+    queue.gate.go_by(singles(1), 0)
+    settle()
+
+    assert (counted, queue.names, queue.gate.singles_used) == (0, [0, 1], 1)
+
+
+NO_TIME_BRINGS_ONE = [
+    pytest.param(Terms.everything(Rate.PAUSED), id="paused"),
+    pytest.param(share_of(Rate(10, per=1), 0), id="no share"),
+    pytest.param(Terms(Rate.parallel(5), 0), id="no slots"),
+    pytest.param(singles(0), id="single permits"),
+]
+
+
+@pytest.mark.parametrize("terms", NO_TIME_BRINGS_ONE)
+def test_the_first_who_waits_where_no_time_brings_a_permit_is_in_need(terms: Terms) -> None:
+    queue = Queue(Rate.PAUSED)
+    queue.gate.go_by(terms)
+    needs = needs_of(queue)
+
+    join(queue, 3)
+
+    assert needs == [1]
+
+
+@pytest.mark.parametrize("terms", NO_TIME_BRINGS_ONE)
+def test_those_who_wait_are_in_need_when_no_time_brings_a_permit_any_more(terms: Terms) -> None:
+    queue = Queue(Rate(1, per=3600), 3)
+    needs = needs_of(queue)
+
+    queue.gate.go_by(terms)
+
+    assert needs == [2]
+
+
+@pytest.mark.parametrize("terms", NO_TIME_BRINGS_ONE)
+def test_where_nobody_waits_nobody_is_in_need(terms: Terms) -> None:
+    queue = Queue(Rate(1))
+    needs = needs_of(queue)
+
+    queue.gate.go_by(terms)
+
+    assert needs == []
+
+
+def test_who_waits_for_its_time_is_not_in_need() -> None:
+    queue = Queue(Rate(1))
+    needs = needs_of(queue)
+
+    join(queue, 3)
+    queue.clock.advance(100)
+
+    assert needs == []
+
+
+@pytest.mark.parametrize("rate", [Rate.UNLIMITED, Rate.parallel(3)], ids=str)
+def test_who_passes_at_once_is_not_in_need(rate: Rate) -> None:
+    queue = Queue(rate)
+    needs = needs_of(queue)
+
+    join(queue, 3)
+
+    assert needs == []
+
+
+def test_when_a_single_permit_was_used_there_is_need_of_the_next() -> None:
+    queue = Queue(Rate.PAUSED, 3)
+    queue.gate.go_by(singles(0))
+    needs = needs_of(queue)
+
+    # Those who still wait are in need at once, and again when the permit is accounted for.
+    queue.gate.go_by(singles(1), 0)
+    settle()
+
+    assert needs == [2, 2]
+
+
+def test_that_the_last_single_permit_was_used_is_told_though_nobody_waits() -> None:
+    queue = Queue(Rate.PAUSED, 1)
+    needs = needs_of(queue)
+
+    queue.gate.go_by(singles(1), 0)
+    settle()
+
+    assert needs == [0]
+
+
+def test_who_goes_back_from_a_permit_that_came_too_late_is_in_need() -> None:
+    queue = Queue(Rate.PAUSED, 1)
+    needs = needs_of(queue)
+
+    def grant_and_stall() -> None:
+        queue.gate.go_by(singles(1), 0)
+        queue.clock.stall(FRESH_NS + 1)
+
+    gevent.get_hub().loop.run_callback(grant_and_stall)
+    settle()
+
+    assert needs == [1]
