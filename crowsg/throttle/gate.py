@@ -20,6 +20,7 @@ from crowsg.throttle.pacing import Pacing, period_of
 from crowsg.throttle.supply import Paced, Paused, Single, Slots, Supply, Unlimited
 
 MIN_SLEEP_NS = 1_000_000
+FOREVER_NS = 1 << 62
 TURN = 64
 """Permits that are there at once, one after the other, before everybody else gets a turn."""
 
@@ -55,6 +56,8 @@ class Gate:
 
     Attributes:
         terms: What it goes by.
+        ends_ns: From when on it grants nothing whatever they say: the loop may have stood still
+            when that fell due.
         gave_slot: Whether the permit that ``wait`` just returned is a slot; no switch in between.
         on_need: Called when somebody waits where nobody did, and no time will bring a permit; when
             one that was handed out has been used.
@@ -84,6 +87,7 @@ class Gate:
         self._is_free = True
         self.gave_slot = False
         self.terms = NOTHING
+        self.ends_ns = FOREVER_NS
         self.on_need: Callable[[], object] = _do_nothing
 
     @property
@@ -125,7 +129,7 @@ class Gate:
             now_ns = self._clock.now_ns()
             supply = self._supply
             supply.rest(now_ns)
-            due_ns = supply.take(now_ns)
+            due_ns = supply.take(now_ns) if now_ns < self.ends_ns else None
             if due_ns is not None:
                 at_once = self._at_once + 1
                 if at_once < TURN:
@@ -317,7 +321,7 @@ class Gate:
         now_ns, supply = self._clock.now_ns(), self._supply
         loop = gevent.get_hub().loop
         current = getcurrent()
-        while self._queue:
+        while self._queue and now_ns < self.ends_ns:
             due_ns = supply.take(now_ns)
             if due_ns is None:
                 break

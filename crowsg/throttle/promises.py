@@ -34,6 +34,7 @@ class Promises:
         self._open: deque[Promise] = deque()
         # Slots in use, as last reported, or more where a promise that ran out allowed them.
         self._slots = 0
+        self._ended = 0
 
     def make(self, promise: Promise) -> None:
         """Remember one that is about to be told."""
@@ -43,12 +44,15 @@ class Promises:
         """Take it that the node goes by the promise ``sequence`` and has ``held`` slots out."""
         while self._open and self._open[0].sequence < sequence:
             self._open.popleft()
-        self._slots = held
+        # A report may be older than what ran out since, and not tell of slots granted under that.
+        self._slots = held if sequence > self._ended else max(self._slots, held)
 
     def forget(self, now_ns: int) -> None:
         """Drop what has run out; slots granted under it may be out until the node says."""
         while self._open and self._has_ended(self._open[0], now_ns):
-            self._slots = max(self._slots, self._open.popleft().slots)
+            promise = self._open.popleft()
+            self._slots = max(self._slots, promise.slots)
+            self._ended = promise.sequence
 
     @property
     def parts(self) -> int:

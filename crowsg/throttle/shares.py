@@ -9,8 +9,8 @@ get half. Waiting alone would not do: where lines are short it swings from one e
 from collections.abc import Sequence
 from itertools import pairwise
 
-WINDOW_NS = 100_000_000
-"""Time over which demand is counted."""
+WINDOW_NS = 80_000_000
+"""Time over which demand is counted: less than from one report to the next."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -66,13 +66,17 @@ class Demand:
     def __init__(self, now_ns: int) -> None:
         self.wanted = 0
         self._began_ns = now_ns
-        self._granted = 0
+        # What was granted before the first report is no demand of now.
+        self._granted: int | None = None
 
     def note(self, waiting: int, granted: int, now_ns: int) -> None:
         """Take what a node reports: who waits there, and permits granted from the beginning."""
-        wanted = waiting + granted - self._granted
-        if now_ns - self._began_ns < WINDOW_NS:
-            self.wanted = max(self.wanted, wanted)
+        if self._granted is None:
+            self._granted = granted
+        passed_ns, got = now_ns - self._began_ns, granted - self._granted
+        if passed_ns < WINDOW_NS:
+            self.wanted = max(self.wanted, waiting + got)
             return
-        self.wanted = max(wanted, self.wanted // 2)
+        # By the time it took: reports come as they can, and a longer window is not more demand.
+        self.wanted = max(waiting + got * WINDOW_NS // passed_ns, self.wanted // 2)
         self._began_ns, self._granted = now_ns, granted

@@ -28,7 +28,7 @@ class Account:
         waiting: Greenlets that wait there.
     """
 
-    __slots__ = ("_credit", "_returned", "_settled", "given", "given_ns", "waiting")
+    __slots__ = ("_claim", "_returned", "_settled", "given", "given_ns", "waiting")
 
     def __init__(self) -> None:
         self.given = 0
@@ -36,7 +36,7 @@ class Account:
         self.waiting = 0
         self._settled = 0
         self._returned = 0
-        self._credit = 0
+        self._claim = 0.0
 
     @property
     def wants_one(self) -> bool:
@@ -51,18 +51,15 @@ class Account:
         return report.returned > before
 
     def give(self, due_ns: int) -> None:
-        """Hand one out."""
+        """Hand one out, for one of its claims."""
+        self._claim -= 1
         self.given += 1
         self.given_ns = due_ns
 
-    def bid(self) -> int:
-        """Raise the claim to the next permit by those who wait, and return it."""
-        self._credit += self.waiting
-        return self._credit
-
-    def pay(self, waiting: int) -> None:
-        """Pay for a permit with the claims of all who wait."""
-        self._credit -= waiting
+    def bid(self, all_waiting: int) -> float:
+        """Raise the claim by the part of a permit that those who wait here have, and return it."""
+        self._claim += self.waiting / all_waiting
+        return self._claim
 
 
 class Singles:
@@ -89,14 +86,13 @@ class Singles:
     def hand_out(self, accounts: Mapping[str, Account], now_ns: int) -> None:
         """Give the permits that are due to nodes that want them."""
         wanting = {name: each for name, each in accounts.items() if each.wants_one}
-        if not wanting:
+        if not any(each.waiting for each in accounts.values()):
             self._pacing.rest(now_ns)
         while wanting and (due_ns := self._pacing.take(now_ns)) is not None:
             # By turns, in proportion to who waits.
             all_waiting = sum(each.waiting for each in wanting.values())
-            bids = {name: each.bid() for name, each in wanting.items()}
+            bids = {name: each.bid(all_waiting) for name, each in wanting.items()}
             chosen = wanting.pop(max(bids, key=lambda name: bids[name]))
-            chosen.pay(all_waiting)
             chosen.give(due_ns)
             self._last_ns = due_ns
 

@@ -4,10 +4,12 @@ from collections import deque
 from collections.abc import Callable
 
 from crowsg.clock import Clock, Timer
-from crowsg.throttle.gate import Gate
-from crowsg.throttle.lease import NOTHING, Lease, Report
+from crowsg.throttle.gate import FOREVER_NS, Gate
+from crowsg.throttle.lease import NOTHING, TTL_NS, Lease, Report
 
-_MOST_REPORTS = 64
+_REMEMBERED_NS = 2 * TTL_NS
+_PAUSE_NS = 5_000_000
+"""Between two reports that tell of a need."""
 
 
 class Ways:
@@ -55,6 +57,8 @@ class Tenant:
         self._number = 0
         # When each of the last reports was sent: what an answer to it counts from.
         self._sent_ns: dict[int, int] = {}
+        self._told_ns = -_PAUSE_NS
+        self._is_asking = self._is_closed = False
         self._ways = Ways()
         self._ends_ns: int | None = None
         self._timer: Timer | None = None
@@ -67,16 +71,19 @@ class Tenant:
         """
         if (lease.epoch, lease.sequence) <= (self._epoch, self._sequence):
             return
-        self._ways.note(self._way_ns(lease, self._clock.now_ns()))
+        if lease.answers in self._sent_ns:
+            self._ways.note(self._way_ns(lease, self._clock.now_ns()))
         ends_ns = self._end_of(lease)
         if ends_ns is not None and ends_ns <= self._clock.now_ns():
             return
-        if lease.epoch != self._epoch:
+        begins = lease.epoch != self._epoch
+        if begins:
             self._gate.begin_epoch()
         self._epoch, self._sequence = lease.epoch, lease.sequence
         self._ends_ns = ends_ns
+        self._gate.ends_ns = FOREVER_NS if ends_ns is None else ends_ns
         self._watch()
-        if lease.terms != self._terms:
+        if begins or lease.terms != self._terms:
             self._terms = lease.terms
             self._gate.go_by(lease.terms, self._moment_of_the_last_single(lease))
             self.report()
@@ -87,9 +94,7 @@ class Tenant:
         Blocks: never.
         """
         self._number += 1
-        self._sent_ns[self._number] = self._clock.now_ns()
-        if len(self._sent_ns) > _MOST_REPORTS:
-            del self._sent_ns[next(iter(self._sent_ns))]
+        self._remember(self._number, self._clock.now_ns())
         gate = self._gate
         gate.return_stale()
         self._tell(
@@ -110,17 +115,36 @@ class Tenant:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._is_closed = True
         self._gate.close()
+
+    def _remember(self, number: int, now_ns: int) -> None:
+        self._sent_ns[number] = self._told_ns = now_ns
+        # What is answered later than this could not begin a lease any more.
+        while now_ns - next(iter(self._sent_ns.values())) > _REMEMBERED_NS:
+            del self._sent_ns[next(iter(self._sent_ns))]
 
     def _tell_need(self) -> None:
         # Who has everything, and for ever, has nothing to gain by asking.
-        if self._ends_ns is not None or self._epoch == 0:
+        if self._is_asking or (self._ends_ns is None and self._epoch):
+            return
+        # Not for each of many who wait for a moment only: one report tells of all.
+        wait_ns = self._told_ns + _PAUSE_NS - self._clock.now_ns()
+        if wait_ns <= 0:
+            self.report()
+        else:
+            self._is_asking = True
+            self._clock.call_later(wait_ns, self._ask)
+
+    def _ask(self) -> None:
+        self._is_asking = False
+        if not self._is_closed:
             self.report()
 
     def _end_of(self, lease: Lease) -> int | None:
         if lease.ttl_ns is None:
             return None
-        # A report that is not remembered was sent too long ago.
+        # A report that is not remembered was sent too long ago to be answered by a lease.
         return self._sent_ns.get(lease.answers, -lease.ttl_ns) + lease.ttl_ns
 
     def _moment_of_the_last_single(self, lease: Lease) -> int:

@@ -193,3 +193,24 @@ def test_a_confirmation_of_what_is_gone_already_ends_nothing() -> None:
     promises.confirm(1, 0)
 
     assert promises.parts == 5
+
+
+def test_a_report_older_than_what_ran_out_does_not_free_its_slots() -> None:
+    promises = Promises()
+    promises.make(Promise(1, 1, 0, 5, 300))
+    promises.forget(400)
+
+    promises.confirm(1, 0)
+
+    assert promises.slots == 5
+
+
+def test_what_ran_out_is_free_once_a_later_promise_is_confirmed() -> None:
+    promises = Promises()
+    promises.make(Promise(1, 1, 0, 5, 300))
+    promises.forget(400)
+    promises.make(Promise(2, 1, 0, 2, 700))
+
+    promises.confirm(2, 1)
+
+    assert promises.slots == 2

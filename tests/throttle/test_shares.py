@@ -126,10 +126,28 @@ def test_shares_are_left_alone_while_they_move_too_little(
 
 def test_who_waits_and_who_was_granted_a_permit_wanted_one() -> None:
     demand = Demand(0)
+    demand.note(0, 100, 0)
 
-    demand.note(3, 4, 1)
+    demand.note(3, 104, 1)
 
     assert demand.wanted == 7
+
+
+def test_what_was_granted_before_the_first_report_is_no_demand() -> None:
+    demand = Demand(0)
+
+    demand.note(1, 100_000, 1)
+
+    assert demand.wanted == 1
+
+
+def test_a_longer_window_is_not_more_demand() -> None:
+    demand = Demand(0)
+    demand.note(0, 0, 0)
+
+    demand.note(0, 200, 2 * WINDOW_NS)
+
+    assert demand.wanted == 100
 
 
 def test_within_a_window_the_most_counts() -> None:

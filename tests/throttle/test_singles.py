@@ -104,13 +104,28 @@ def test_a_permit_that_was_used_does_not_come_back() -> None:
     assert not client.say()
 
 
-def test_the_next_claim_is_raised_by_those_who_wait_and_paid_by_all() -> None:
+def test_a_claim_is_raised_by_the_part_of_those_who_wait_and_paid_by_a_permit() -> None:
     client = Client(3)
 
-    claims = [client.account.bid(), client.account.bid()]
-    client.account.pay(5)
+    claims = [client.account.bid(6), client.account.bid(4)]
+    client.account.give(0)
 
-    assert [*claims, client.account.bid()] == [3, 6, 4]
+    assert [*claims, client.account.bid(12)] == [0.5, 1.25, 0.5]
+
+
+def test_old_claims_keep_nobody_waiting() -> None:
+    accounts = {"a": Account(), "b": Account()}
+    singles = Singles(Rate(10, per=1), 0)
+    for number in range(1, 700):
+        for name, each in accounts.items():
+            waiting = 1000 if name == "a" and number < 500 else 1
+            each.note(Report(number, waiting=waiting, used=each.given))
+        if number == 500:
+            before = {name: each.given for name, each in accounts.items()}
+        singles.hand_out(accounts, number * SECOND // 10)
+
+    got = [accounts[name].given - before[name] for name in "ab"]
+    assert got == pytest.approx([100, 100], abs=2)
 
 
 def test_no_permit_is_given_where_nobody_waits() -> None:

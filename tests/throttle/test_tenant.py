@@ -385,11 +385,48 @@ def test_somebody_who_still_waits_when_the_lease_lapses_is_reported() -> None:
 def test_somebody_who_waits_for_a_slot_of_a_lease_is_reported() -> None:
     bench = Bench()
     bench.hold(Terms(Rate.parallel(5), 0), 1)
+    bench.clock.advance(0.01)
     before = len(bench.told)
 
     bench.wait()
 
     assert [report.waiting for report in bench.told[before:]] == [1]
+
+
+def test_many_who_wait_for_a_moment_are_told_together() -> None:
+    bench = Bench()
+    bench.hold(Terms(Rate.parallel(1), 1), 1)
+    bench.wait()
+    before = len(bench.told)
+
+    for _ in range(200):
+        bench.wait()
+        bench.gate.give_back()
+        settle()
+        bench.clock.advance(0.0001)
+
+    assert 3 <= len(bench.told) - before <= 5
+
+
+def test_a_lease_whose_end_passed_while_the_loop_stood_still_grants_nothing() -> None:
+    bench = Bench()
+    bench.hold(Terms.everything(Rate.UNLIMITED), 1)
+    bench.clock._now_ns += 2 * TTL_NS
+
+    bench.wait(users=3)
+
+    assert bench.passed == []
+
+
+def test_another_life_with_the_same_terms_begins_anew() -> None:
+    bench = Bench()
+    bench.hold(singles(1), 1)
+    bench.wait()
+
+    bench.hold(singles(1), 1, epoch=2)
+    bench.wait()
+
+    assert len(bench.passed) == 2
 
 
 def test_who_waits_where_one_node_has_everything_for_ever_is_not_reported() -> None:
