@@ -9,8 +9,8 @@ is late, silent or gone:
 * A rate is in force when no node may go by an older one any more.
 * A rate below 20/s is not divided but handed out (see ``singles``), once no node has a share left.
 
-Every report is answered, so leases are renewed as long as their node reports. An offer costs time
-in proportion to the number of nodes.
+A report is answered unless a lease went out a moment before, so leases are renewed as long as their
+node reports. An offer costs time in proportion to the number of nodes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -245,10 +245,8 @@ class Leases:
         ends_ns = None
         if self._ttl_ns is not None:
             ends_ns = holder.heard_ns + self._ttl_ns + GRANULE_NS
-        is_parallel = terms.rate.is_parallel
-        parts, slots = (0, terms.units) if is_parallel else (terms.units, 0)
-        if not _is_paced(terms.rate):
-            parts = 0
+        parts = terms.units if _is_paced(terms.rate) else 0
+        slots = terms.units if terms.rate.is_parallel else 0
         promise = Promise(holder.sequence, self._change, parts, slots, ends_ns)
         holder.promises.make(promise)
         age_ns = now_ns - holder.account.given_ns

@@ -1,7 +1,7 @@
 """Permits of a slow rate, handed out one at a time by the throttle process. Pure.
 
-Below 20/s a share would be a permit every second or less, and nodes would sit on permits that
-others wait for; so the process paces the rate itself and hands each permit to a node where somebody
+Below 20/s a share could be less than a permit a second, and nodes would sit on permits that others
+wait for; so the process paces the rate itself and hands each permit to a node where somebody
 waits. A node has at most one that it has not accounted for. One that is used by nobody within 50 ms
 of when it was due comes back.
 

@@ -390,3 +390,26 @@ def test_what_is_renewed_carries_the_same_terms() -> None:
 
     assert second.terms == first.terms
     assert (second.sequence, second.answers) == (first.sequence + 1, 2)
+
+
+@pytest.mark.parametrize("rate", [Rate(1000, per=1), Rate.parallel(4)], ids=str)
+def test_what_a_node_had_that_is_known_to_be_gone_goes_to_the_others(rate: Rate) -> None:
+    cluster = Cluster(rate, 2)
+    cluster.run(0.5)
+    gone, left = cluster.nodes
+    cluster.network.cut_off = {gone.name}
+
+    cluster.process.dismiss(gone.name)
+    cluster.run(0.2)
+
+    assert left.gate.terms.units == Terms.everything(rate).units
+
+
+def test_the_last_node_may_go() -> None:
+    cluster = Cluster(Rate(5, per=1), 1)
+    cluster.run(0.5)
+
+    cluster.process.dismiss(cluster.nodes[0].name)
+    cluster.process.change_rate(Rate(10, per=1))
+
+    assert cluster.leases.offers(cluster.clock.now_ns()) == []
