@@ -14,24 +14,31 @@
       ScenarioError
         NoSuchScenario  InvalidScenario  UnmetDependencies  ScenarioFailed
         CodePathError  NameTaken
+        CodeRefused  CodeVersionChanged
       ThrottleError
         InvalidThrottle (also ValueError)  NoSuchThrottle  WrongReconfiguration
         CannotChangeRate  ThrottleStopped
       InvalidMetric (also ValueError)
       InvalidRequest (also ValueError)  NotJudged (also AttributeError)  HttpError
       NodeError  InvalidAddress  ResultsError
+      ClusterError
+        InvalidKeys  NotPackable (also ValueError)
+        Unreachable (also TimeoutError)  Refused  RemoteFault
+        NotAMaster  MasterIsSet  ScenarioIsRunning  NoWorkers  BadNodes
+        PartialFailure  StartRefused
 
 ``reason`` is amoc's atom for the same trouble, where amoc has one; ``exit_code`` is what a command
 that dies of it ends with. Errors that judge input carry every problem found, not only the first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 EXIT_OK = 0
 EXIT_INTERNAL = 1
 EXIT_USAGE = 2
 EXIT_SCENARIO_FAILED = 3
+EXIT_NODES = 4
 EXIT_STUCK = 5
 EXIT_ABORTED = 97
 EXIT_SATURATED = 98
@@ -257,6 +264,30 @@ class NameTaken(ScenarioError):
     reason = "code_path_collision"
 
 
+class CodeRefused(ScenarioError):
+    """Code may not be brought to a node: its name, path, size, digest or syntax is wrong."""
+
+    reason = "code_refused"
+
+    def __init__(self, name: str, problems: Iterable[str]) -> None:
+        self.name = name
+        self.problems = tuple(problems)
+        super().__init__(f"the code of {name} is refused: " + "; ".join(self.problems))
+
+
+class CodeVersionChanged(ScenarioError):
+    """Another version of the code is in use by the run that goes on."""
+
+    reason = "module_version_has_changed"
+
+    def __init__(self, name: str, used: str, offered: str) -> None:
+        self.name = name
+        super().__init__(
+            f"{name} is in use in version {used[:12]} and cannot become {offered[:12]} "
+            "before the run has ended"
+        )
+
+
 class ScenarioFailed(ScenarioError):
     """A callback of the scenario raised; ``__cause__`` is what it raised."""
 
@@ -376,3 +407,137 @@ class NodeError(CrowsgError):
     """A node cannot start in this process; the text says what to change."""
 
     reason = "node"
+
+
+class ClusterError(CrowsgError):
+    """Nodes cannot do together what was asked."""
+
+    exit_code = EXIT_NODES
+
+
+class InvalidKeys(ClusterError):
+    """Keys are missing, unreadable or open to others; the text says which and what to do."""
+
+    reason = "invalid_keys"
+    exit_code = EXIT_USAGE
+
+
+class NotPackable(ClusterError, ValueError):
+    """A value cannot travel between nodes: of a wrong type, or too large."""
+
+    reason = "not_packable"
+
+
+class Unreachable(ClusterError, TimeoutError):
+    """A node did not answer in time; whether it did what was asked is not known."""
+
+    reason = "unreachable"
+
+    def __init__(self, node: str, call: str, seconds: float) -> None:
+        self.node = node
+        super().__init__(f"{node} did not answer {call} within {seconds:g} s")
+
+
+class Refused(ClusterError):
+    """A node refused to deal with another one; the text says why.
+
+    Attributes:
+        kind: The cause in a word: ``name_taken``, ``other_cluster``, ``other_version``,
+            ``wrong_key``, ``stale``, ``unknown``.
+    """
+
+    reason = "refused"
+
+    def __init__(self, kind: str, why: str) -> None:
+        self.kind = kind
+        super().__init__(why)
+
+
+class RemoteFault(ClusterError):
+    """A call failed on another node by a fault; the traceback is in that node's log."""
+
+    reason = "remote_fault"
+
+
+class NotAMaster(ClusterError):
+    """Only the master of a run can do this, and this node is not it."""
+
+    reason = "not_a_master"
+
+    def __init__(self, node: str, call: str) -> None:
+        super().__init__(f"{call} is for the master of a run, which {node} is not")
+
+
+class MasterIsSet(ClusterError):
+    """The node takes part in a run of another master."""
+
+    reason = "master_is_already_set"
+
+    def __init__(self, node: str, master: str) -> None:
+        self.master = master
+        super().__init__(f"{node} works for {master}")
+
+
+class ScenarioIsRunning(ClusterError):
+    """The cluster runs a scenario already."""
+
+    reason = "scenario_is_running"
+
+    def __init__(self, scenario: str) -> None:
+        super().__init__(f"the cluster runs {scenario} already: stop it first")
+
+
+class NoWorkers(ClusterError):
+    """There is no other node that could carry users."""
+
+    reason = "empty_nodes_list"
+
+    def __init__(self) -> None:
+        super().__init__("no worker has joined: start nodes with crowsg node --join, or --nodes")
+
+
+class BadNodes(ClusterError):
+    """Nodes were named that are no workers of this run."""
+
+    reason = "bad_nodes"
+
+    def __init__(self, names: Iterable[str], known: Iterable[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(
+            f"no workers of this run: {', '.join(self.names)} (there are: {', '.join(known)})"
+        )
+
+
+class PartialFailure(ClusterError):
+    """Some nodes did what was asked, others failed.
+
+    Attributes:
+        results: What each node that succeeded returned, by its name.
+        failures: What each of the others raised, by its name.
+    """
+
+    reason = "partial_failure"
+
+    def __init__(
+        self, call: str, results: Mapping[str, object], failures: Mapping[str, Exception]
+    ) -> None:
+        self.results, self.failures = dict(results), dict(failures)
+        told = "; ".join(f"{node}: {error}" for node, error in self.failures.items())
+        super().__init__(
+            f"{call} failed on {len(failures)} of {len(results) + len(failures)} nodes: {told}"
+        )
+
+
+class StartRefused(ClusterError):
+    """A run was not started, as it could not be on every node; nothing of it is left.
+
+    Attributes:
+        failures: What each node that could not raised, by its name.
+    """
+
+    reason = "start_refused"
+
+    def __init__(self, failures: Mapping[str, Exception]) -> None:
+        self.failures = dict(failures)
+        told = "; ".join(f"{node}: {error}" for node, error in self.failures.items())
+        super().__init__(f"nothing was started: {told}")

@@ -1,0 +1,1 @@
+"""How nodes find and talk to one another: the link, envelopes, keys, membership."""

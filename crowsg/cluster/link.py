@@ -1,0 +1,87 @@
+"""What carries messages between nodes: calls that are answered, notices that are not.
+
+Payloads are plain values: None, bool, int of 64 bits, finite float, text, bytes, lists, and
+dictionaries with text keys; tuples arrive as lists. Whoever implements this promises, and
+``tests/cluster/contract.py`` checks it for each of them:
+
+* A call returns or raises within its time, whatever the other side is like; what was not answered
+  in time is never delivered by this link later.
+* A notice never blocks its sender. It may be lost; notices of one topic to one address arrive in
+  the order in which they were sent.
+* A handler runs to its end whatever becomes of the caller, and its faults stay where they are: the
+  caller gets ``RemoteFault`` with the name of the exception.
+* What cannot be packed, or is too large, is refused before it is sent.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Payload = Any
+
+MAX_MESSAGE_BYTES = 8 << 20
+"""Beyond this a message is refused, by its sender and by whoever gets it."""
+
+MAX_ITEMS = 100_000
+"""Items that one list or dictionary of a message may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who sent a message, as far as the link can vouch for it.
+
+    Attributes:
+        key: The public key it proved to own (Z85 text); "" on a link without keys.
+        name: The node that key is bound to; "" where any name may use it.
+    """
+
+    key: str = ""
+    name: str = ""
+
+
+CallHandler = Callable[[Origin, Payload], Payload]
+"""Answers a call; may block, as each runs on a greenlet of its own."""
+
+NoticeHandler = Callable[[Origin, Payload], object]
+"""Takes a notice; must not block."""
+
+
+class Link(Protocol):
+    """One node's end."""
+
+    @property
+    def address(self) -> str:
+        """Where other nodes reach this one, ``host:port``; "" before ``open``."""
+
+    def open(self, calls: Mapping[str, CallHandler], notices: Mapping[str, NoticeHandler]) -> None:
+        """Listen, and serve exactly these methods and topics.
+
+        Raises:
+            InvalidAddress: It cannot listen there.
+        """
+
+    def call(self, address: str, method: str, payload: Payload, timeout_s: float) -> Payload:
+        """Call a method of the node at ``address`` and return its answer.
+
+        Raises:
+            NotPackable: The payload cannot travel; nothing was sent.
+            Unreachable: No answer within ``timeout_s`` seconds.
+            RemoteFault: The handler raised, or there is no such method.
+
+        Blocks: for ``timeout_s`` at the most. The caller may be killed meanwhile.
+        """
+
+    def tell(self, address: str, topic: str, payload: Payload) -> None:
+        """Send a notice to the node at ``address``.
+
+        Raises:
+            NotPackable: The payload cannot travel.
+
+        Blocks: never; where the other side does not take notices, the oldest are dropped.
+        """
+
+    def forget(self, address: str) -> None:
+        """Drop the connections to an address, and whatever waits to be sent there."""
+
+    def close(self) -> None:
+        """Let go of everything; calls that wait raise ``Unreachable``."""
