@@ -25,7 +25,8 @@ from gevent import monkey  # noqa: TID251 - asked, not used
 
 from crowsg.config import Variable
 from crowsg.context import current_node
-from crowsg.controller.machine import ScenarioReference, check_count
+from crowsg.controller.life_cycle import ScenarioReference
+from crowsg.controller.machine import check_count
 from crowsg.controller.status import Status
 from crowsg.errors import CrowsgError, NotPatched
 from crowsg.node import Node

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from crowsg.controller.machine import Controller, ScenarioReference, check_count
+from crowsg.controller.life_cycle import ScenarioReference
+from crowsg.controller.machine import Controller, check_count
 from crowsg.controller.status import Status
 
 

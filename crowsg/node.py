@@ -16,7 +16,8 @@ from crowsg.code.server import CodeServer, code_paths
 from crowsg.config.settings import Settings, Values
 from crowsg.config.sources import PARSER_VARIABLE, from_toml, load_parser
 from crowsg.context import Scope, adopt, node_context, scope_of
-from crowsg.controller.machine import STOP_TIMEOUT, USER_RATE, Controller, ScenarioReference
+from crowsg.controller.life_cycle import STOP_TIMEOUT, USER_RATE, LifeCycle, ScenarioReference
+from crowsg.controller.machine import Controller
 from crowsg.errors import NodeError
 from crowsg.exporter.service import Exporter, is_asked_for
 from crowsg.health.collector import CollectorPolicy
@@ -24,6 +25,7 @@ from crowsg.health.limits import raise_file_limit
 from crowsg.health.monitor import Health
 from crowsg.health.stray_errors import StrayErrors
 from crowsg.local import Local
+from crowsg.local_runner import LocalRunner
 from crowsg.metrics.failures import FailureGroup
 from crowsg.metrics.recorder import Recorder
 from crowsg.one_run import Observer, OneRun, RunOptions
@@ -88,6 +90,7 @@ class Node:
             self.throttles, self.telemetry, self.recorder.failures, self.spawn, copied
         )
         self.crowd = self._build_crowd()
+        self.life = self._build_life()
         self.controller = self._build_controller()
         self.local = Local(self.controller)
         self.health = Health(self.clock, self.spawn)
@@ -171,16 +174,8 @@ class Node:
 
     def one_run(self, options: RunOptions, observers: Iterable[Observer] = ()) -> OneRun:
         """Return a run of this node, to be executed."""
-        return OneRun(
-            self.clock,
-            self.controller,
-            self.crowd,
-            self.record,
-            self.spawn,
-            self._admit,
-            options,
-            observers,
-        )
+        runner = LocalRunner(self.controller, self.crowd, self.spawn, self._admit)
+        return OneRun(self.clock, runner, self.record, self.spawn, options, observers)
 
     def arrivals(self, name: str, user: User, max_in_flight: int) -> Arrivals:
         """Return a driver of the throttle ``name`` for a user; see ``throttle.arrivals``."""
@@ -211,14 +206,18 @@ class Node:
             lambda: float(self.settings.get(STOP_TIMEOUT)),
         )
 
+    def _build_life(self) -> LifeCycle:
+        callbacks = Callbacks(self.telemetry, self.spawn)
+        return LifeCycle(self.settings, self.throttles, self.recorder, callbacks)
+
     def _build_controller(self) -> Controller:
         return Controller(
             self.telemetry,
+            self.life,
             self.settings,
             self.throttles,
             self.crowd,
             self.recorder,
-            Callbacks(self.telemetry, self.spawn),
             self._prepare,
             self.spawn,
         )
@@ -256,19 +255,22 @@ class Node:
         return scope is not None and scope.node is self
 
     def _prepare(
-        self, reference: ScenarioReference, given: Mapping[str, Any]
+        self,
+        reference: ScenarioReference,
+        given: Mapping[str, Any],
+        defaults: Mapping[str, Any],
     ) -> tuple[Scenario, Values]:
         folders = self.code.folders
         if isinstance(reference, ModuleType):
-            return from_module(reference, folders), self._values(given)
-        return load(self.code.find(str(reference)), folders), self._values(given)
+            return from_module(reference, folders), self._values(given, defaults)
+        return load(self.code.find(str(reference)), folders), self._values(given, defaults)
 
-    def _values(self, given: Mapping[str, Any]) -> Values:
+    def _values(self, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Values:
         file = self._settings_file or self._environment.get("CROWSG_CONFIG")
         return Values(
             given,
             self._environment,
-            from_toml(Path(file)) if file else {},
+            {**defaults, **(from_toml(Path(file)) if file else {})},
             load_parser(self._environment.get(PARSER_VARIABLE)),
         )
 

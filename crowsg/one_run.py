@@ -2,8 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,12 +11,7 @@ from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
 from crowsg.clock import Clock, to_ns
-from crowsg.controller.machine import (
-    STOP_TIMEOUT,
-    USER_RATE,
-    Controller,
-    ScenarioReference,
-)
+from crowsg.controller.life_cycle import STOP_TIMEOUT, USER_RATE, ScenarioReference
 from crowsg.errors import (
     EXIT_ABORTED,
     EXIT_OK,
@@ -26,14 +20,11 @@ from crowsg.errors import (
     EXIT_STUCK,
     InvalidDuration,
     InvalidStatus,
-    NoSuchThrottle,
-    ThrottleStopped,
+    ScenarioFailed,
 )
 from crowsg.record.run_record import RunRecord
 from crowsg.record.sample import Sample
 from crowsg.summary import Summary
-from crowsg.users.crowd import Crowd
-from crowsg.users.starter import Due
 
 USERS_DONE = "all users are done"
 DURATION_OVER = "the duration is over"
@@ -114,15 +105,51 @@ def with_own_settings(
     return {**settings, **{name: value for name, value in own.items() if value is not None}}
 
 
+class Runner(Protocol):
+    """Who carries the users of a run: this node alone, or the nodes of a cluster.
+
+    Attributes:
+        over: Set while no run is going on or ending.
+        idle: Set while all users asked for have ended.
+        unkillable: Set when users have survived their last kill.
+    """
+
+    over: Event
+    idle: Event
+    unkillable: Event
+
+    @property
+    def state(self) -> str:
+        """``running`` while users may be added; ``error`` after users could not be killed."""
+
+    @property
+    def trouble(self) -> Sequence[ScenarioFailed]:
+        """What ``terminate`` and ``teardown`` of the run raised."""
+
+    def start(self, options: RunOptions) -> None:
+        """Start the scenario and queue its users, or let them arrive; all or nothing.
+
+        Raises:
+            CrowsgError: It could not be started.
+
+        Blocks: until ``init`` has returned.
+        """
+
+    def stop(self) -> None:
+        """End the run; ``over`` is set when it has ended."""
+
+    def kill_users(self) -> None:
+        """Leave a run that is being stopped no further grace."""
+
+
 class OneRun:
-    """Runs a scenario once on a lone node.
+    """Runs a scenario once.
 
     Args:
         clock: Tells and waits.
-        controller, crowd: The services of the node.
+        runner: Carries the users.
         record: Looks at it meanwhile.
         spawn: Starts a function on a greenlet of the node.
-        admit: Waits for a permit of ``user_rate``.
         options: What to run.
         observers: Who watches. One that raises is reported and shown nothing more.
     """
@@ -130,20 +157,16 @@ class OneRun:
     def __init__(
         self,
         clock: Clock,
-        controller: Controller,
-        crowd: Crowd,
+        runner: Runner,
         record: RunRecord,
         spawn: Callable[..., Any],
-        admit: Callable[[], Due],
         options: RunOptions,
         observers: Iterable[Observer] = (),
     ) -> None:
         self._clock = clock
-        self._controller = controller
-        self._crowd = crowd
+        self._runner = runner
         self._record = record
         self._spawn = spawn
-        self._admit = admit
         self._options = options
         self._observers = list(observers)
         self._sampling = BoundedSemaphore(1)
@@ -162,8 +185,8 @@ class OneRun:
         summary = None
         try:
             # Before the record of a run that goes on is begun anew.
-            if not self._controller.over.is_set():
-                raise InvalidStatus(self._controller.state, "one_run")
+            if not self._runner.over.is_set():
+                raise InvalidStatus(self._runner.state, "one_run")
             self._record.begin(self._options.run_id, str(self._options.scenario))
             try:
                 self._execute()
@@ -179,7 +202,7 @@ class OneRun:
         limit_ns = to_ns(self._options.max_duration_s)
         timers = [
             self._end_after(self._options.max_duration_s, MAX_DURATION),
-            self._clock.call_later(limit_ns + to_ns(LAST_CALL_S), self._controller.kill_users),
+            self._clock.call_later(limit_ns + to_ns(LAST_CALL_S), self._runner.kill_users),
         ]
         sampler = None
         try:
@@ -188,8 +211,6 @@ class OneRun:
                     timers.append(self._end_after(self._options.duration_s, DURATION_OVER))
                 self._record.begin_samples()
                 sampler = self._spawn(self._sample_each_second)
-                if self._options.arrivals:
-                    self._spawn(self._let_arrive)
                 self._wait_for_the_end()
                 self._stop()
         except BaseException:
@@ -208,7 +229,7 @@ class OneRun:
         """End the run: the first call gracefully, every other at once."""
         self._interrupts += 1
         if self._interrupts > 1:
-            self._controller.kill_users()
+            self._runner.kill_users()
         self._end(INTERRUPTED)
 
     @property
@@ -224,49 +245,37 @@ class OneRun:
             gevent.wait([starting, self._ending], count=1)
         finally:
             starting.kill()
-        if self._ending.is_set() and self._controller.state != "running":
+        if self._ending.is_set() and self._runner.state != "running":
             return False
         if failure:
             raise failure[0]
         return True
 
     def _try_to_start(self, failure: list[BaseException]) -> None:
-        options = self._options
         try:
-            self._controller.start_scenario(options.scenario, options.settings)
-            if not options.arrivals:
-                self._controller.add_users(options.first_id, options.last_id)
+            self._runner.start(self._options)
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
             failure.append(error)
 
     def _wait_for_the_end(self) -> None:
-        crowd, controller = self._crowd, self._controller
+        runner = self._runner
         while not self._ending.is_set():
-            awaited = [crowd.unkillable, controller.over, self._ending]
+            awaited = [runner.unkillable, runner.over, self._ending]
             if not self._options.arrivals:
-                awaited.append(crowd.idle)
+                awaited.append(runner.idle)
             gevent.wait(awaited, count=1)
-            if controller.state != "running":
+            if runner.state != "running":
                 self._end(STOPPED)
-            elif crowd.unkillable.is_set():
+            elif runner.unkillable.is_set():
                 self._end(STUCK)
-            elif crowd.idle.is_set() and not self._options.arrivals:
+            elif runner.idle.is_set() and not self._options.arrivals:
                 self._end(USERS_DONE)
 
-    def _let_arrive(self) -> None:
-        # The throttle ends with the run.
-        with suppress(NoSuchThrottle, ThrottleStopped):
-            while self._controller.state == "running":
-                permit = self._admit()
-                # The run may have ended while this greenlet was on its way here.
-                if self._controller.state == "running":
-                    self._controller.arrive(permit.due, self._options.last_id)
-
     def _stop(self) -> None:
-        if self._controller.state == "running":
-            self._controller.stop_scenario()
-        self._controller.over.wait()
-        if self._controller.state == "error":
+        if self._runner.state == "running":
+            self._runner.stop()
+        self._runner.over.wait()
+        if self._runner.state == "error":
             self._reason = STUCK
 
     def _end_after(self, seconds: float, reason: str) -> Any:
@@ -304,7 +313,7 @@ class OneRun:
             _LOGGER.exception("an observer of the run failed and is left out from now on")
 
     def _summarise(self) -> Summary:
-        trouble = self._controller.trouble
+        trouble = self._runner.trouble
         code, reason = _EXIT_CODES.get(self._reason, EXIT_OK), self._reason
         if trouble and code != EXIT_STUCK:
             code, reason = EXIT_SCENARIO_FAILED, str(trouble[0])

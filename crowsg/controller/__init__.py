@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crowsg.context import current_node
-from crowsg.controller.machine import ScenarioReference
+from crowsg.controller.life_cycle import ScenarioReference
 from crowsg.controller.status import Status
 
 __all__ = ["Status", "add_users", "remove_users", "start_scenario", "status", "stop_scenario"]

@@ -5,43 +5,30 @@ r"""The status machine of one node: a scenario is started, fed with users, stopp
     idle -> running -> terminating -> finished -> running ...       reset: any -> idle
       \-> error (start failed, users could not be killed) -> running ...
       \-> disabled (this node is a master and carries no users)
+
+A node that works for a master begins in two steps, ``configure`` and ``begin``, so that no node has
+called ``init`` before every node has accepted the settings.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
-from crowsg.config.settings import Settings, Values, compose
-from crowsg.config.variable import Declared
+from crowsg.config.settings import Settings, Values
+from crowsg.controller.life_cycle import LifeCycle, Prepare, ScenarioReference
 from crowsg.controller.status import State, Status
-from crowsg.errors import (
-    CrowsgError,
-    InvalidCount,
-    InvalidRange,
-    InvalidStatus,
-    InvalidThrottle,
-    ScenarioFailed,
-)
+from crowsg.errors import InvalidCount, InvalidRange, InvalidStatus, ScenarioFailed
 from crowsg.metrics.failures import describe, kind_of
 from crowsg.metrics.recorder import Recorder
-from crowsg.rate import Rate
-from crowsg.scenario.callbacks import CallbackName, Callbacks
 from crowsg.scenario.loading import Scenario
 from crowsg.telemetry.bus import Bus
 from crowsg.throttle.service import Throttles
 from crowsg.users.crowd import Crowd
 
-USER_RATE = "user_rate"
-STOP_TIMEOUT = "stop_timeout"
 MAX_USER_ID = 2**53
 """Beyond this, ids would not survive every program that reads them."""
-
-ScenarioReference = str | Path | ModuleType
-Prepare = Callable[[ScenarioReference, Mapping[str, Any]], tuple[Scenario, Values]]
 
 
 class Controller:
@@ -49,11 +36,11 @@ class Controller:
 
     Args:
         telemetry: Where events go.
+        life: Calls what a scenario has called once a node or a run.
         settings: The settings of the run.
-        throttles: Where ``user_rate`` is started.
+        throttles: The throttles of the run.
         crowd: The users.
-        recorder: Begun anew with each run; takes what update functions raise.
-        callbacks: Calls the scenario's callbacks.
+        recorder: Takes what update functions raise.
         prepare: Loads a scenario, and adds the node's own sources of values to those given.
         spawn: Starts a function on a greenlet of this node.
     """
@@ -61,29 +48,29 @@ class Controller:
     def __init__(
         self,
         telemetry: Bus,
+        life: LifeCycle,
         settings: Settings,
         throttles: Throttles,
         crowd: Crowd,
         recorder: Recorder,
-        callbacks: Callbacks,
         prepare: Prepare,
         spawn: Callable[..., Any],
     ) -> None:
         self._telemetry = telemetry
+        self._life = life
         self._settings = settings
         self._throttles = throttles
         self._crowd = crowd
         self._recorder = recorder
-        self._callbacks = callbacks
         self._prepare = prepare
         self._spawn = spawn
         self._state: State = "idle"
         self._starting = False
+        self._owns_run = True
         self._reason = ""
         self._scenario: Scenario | None = None
         self._user_state: Any = None
         self._highest_id = 0
-        self.trouble: list[ScenarioFailed] = []
         # Set while no run is going on or ending.
         self.over = Event()
         self.over.set()
@@ -92,13 +79,83 @@ class Controller:
         self, scenario: ScenarioReference, settings: Mapping[str, Any] | None = None
     ) -> None:
         """Load, configure and initialise a scenario; see ``crowsg.controller``."""
-        self._require("start_scenario", "idle", "finished", "error")
-        self._require_nobody_is_stuck("start_scenario")
-        self._starting = True
+        self.configure(scenario, settings or {}, owns_run=True)
         try:
-            self._start(*self._prepare(scenario, settings or {}))
+            self._life.set_up()
+            try:
+                self._begin()
+            except BaseException:
+                self._life.tear_down()
+                raise
+        except BaseException as error:
+            self._give_up(error)
+            raise
         finally:
             self._starting = False
+
+    def configure(
+        self,
+        scenario: ScenarioReference,
+        settings: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+        *,
+        owns_run: bool = False,
+    ) -> None:
+        """Load a scenario and verify its settings; ``begin`` or ``drop`` has to follow.
+
+        Args:
+            scenario: The scenario.
+            settings: Values above all of this node.
+            defaults: Values below all of this node, but above those declared.
+            owns_run: Whether this node calls ``setup`` and ``teardown`` too.
+
+        Raises:
+            InvalidStatus: A run is going on here.
+            CrowsgError: The scenario cannot be loaded, or its settings are wrong.
+        """
+        self._require("start_scenario", "idle", "finished", "error")
+        self._require_nobody_is_stuck("start_scenario")
+        self._starting, self._owns_run = True, owns_run
+        try:
+            prepared = self._prepare(scenario, settings, defaults or {})
+            try:
+                self._open(*prepared)
+            except BaseException as error:
+                self._give_up(error)
+                raise
+        except BaseException:
+            self._starting = False
+            raise
+
+    def begin(self, above: Mapping[str, Any]) -> None:
+        """Initialise the scenario that was configured, for the master of its run.
+
+        Args:
+            above: What ``setup`` returned there, and what was updated since.
+
+        Raises:
+            InvalidStatus: None was configured.
+            ScenarioFailed: ``init`` raised.
+            ConfigError: The values are refused here.
+
+        Blocks: until ``init`` returns.
+        """
+        self._require_configured("begin")
+        try:
+            self._settings.merge(above)
+            self._begin()
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        finally:
+            self._starting = False
+
+    def drop(self) -> None:
+        """Forget the scenario that was configured, if one was and has not begun."""
+        if self._starting and not self._owns_run:
+            self._starting = False
+            self._give_up(InvalidStatus("dropped by its master", "begin"))
+            self._state, self._reason = "idle", ""
 
     def add_users(self, first_id: int, last_id: int) -> None:
         """Queue users for their start; see ``crowsg.controller``."""
@@ -142,13 +199,13 @@ class Controller:
         self._crowd.stop_all()
         # On a greenlet of its own: a caller that is interrupted must not leave it half done.
         self._spawn(self._terminate_when_empty)
-        if self._crowd.idle.is_set() and not self._callbacks.are_calling:
+        if self._crowd.idle.is_set() and not self._life.is_calling:
             self.over.wait()
 
     def kill_users(self) -> None:
         """Leave a run that is being stopped no further grace: neither users nor callbacks."""
         self._crowd.stop_all(at_once=True)
-        self._callbacks.cancel()
+        self._life.cancel()
 
     def update_settings(self, settings: Mapping[str, Any]) -> None:
         """Change settings of the run, all or none; see ``crowsg.update_settings``."""
@@ -162,17 +219,18 @@ class Controller:
         """Let this node carry no users.
 
         Raises:
-            InvalidStatus: It is not idle.
+            InvalidStatus: A run is going on here.
         """
-        self._require("disable", "idle")
-        self._state = "disabled"
+        self._require("disable", "idle", "finished", "error")
+        self._require_nobody_is_stuck("disable")
+        self._state, self._reason = "disabled", ""
 
     def reset(self) -> None:
         """Forget the last run: a run that goes on is stopped first.
 
         Raises:
-            InvalidStatus: A scenario is being started, a callback asks, or users could not be
-                killed.
+            InvalidStatus: A scenario is being started, a callback asks, users could not be
+                killed, or the node leads a run.
 
         Blocks: until its users have ended and ``teardown`` has returned.
         """
@@ -183,8 +241,15 @@ class Controller:
             self.over.wait()
         self._refuse_to_reset_now()
         self._require_nobody_is_stuck("reset")
+        if not self.over.is_set():
+            raise InvalidStatus("disabled and leads a run", "reset")
         self._state, self._reason, self._scenario, self._highest_id = "idle", "", None, 0
         self._crowd.open("")
+
+    @property
+    def trouble(self) -> list[ScenarioFailed]:
+        """What ``terminate`` and ``teardown`` of the current or last run raised."""
+        return self._life.trouble
 
     @property
     def state(self) -> State:
@@ -214,89 +279,42 @@ class Controller:
         if self._state not in states:
             raise InvalidStatus(self._state, call)
 
+    def _require_configured(self, call: str) -> None:
+        if not self._starting or self._owns_run:
+            raise InvalidStatus(self._state, call)
+
     def _refuse_to_reset_now(self) -> None:
-        if self._starting or self._callbacks.are_calling:
+        if self._starting or self._life.is_calling:
             raise InvalidStatus("starting or ending a scenario", "reset")
 
     def _require_nobody_is_stuck(self, call: str) -> None:
         if self._crowd.unkillable.is_set():
             raise InvalidStatus("carrying users that could not be killed", call)
 
-    def _start(self, scenario: Scenario, values: Values) -> None:
+    def _open(self, scenario: Scenario, values: Values) -> None:
         self._scenario, self._reason, self._highest_id = scenario, "", 0
         self._crowd.open(scenario.name)
-        self.trouble = []
         self.over.clear()
-        self._recorder.reset()
-        self._throttles.forget()
-        self._settings.clear()
-        try:
-            variables = compose(self._own_variables(), scenario.declarations)
-            self._settings.load(variables, values)
-            self._user_state = self._initialise(scenario)
-        except BaseException as error:
-            self._state, self._reason = "error", str(error) or type(error).__name__
-            self.over.set()
-            raise
+        self._life.configure(scenario, values)
+
+    def _begin(self) -> None:
+        scenario = self._scenario
+        assert scenario is not None
+        self._user_state = self._life.initialise()
         self._crowd.open(scenario.name, scenario.start, self._user_state)
         self._state = "running"
 
-    def _own_variables(self) -> list[Declared]:
-        return [
-            Declared(
-                USER_RATE,
-                "users started per minute, over the whole cluster",
-                "crowsg",
-                default=1200,
-                verify=_start_rate,
-                update=self._change_user_rate,
-                secret=False,
-            ),
-            Declared(
-                STOP_TIMEOUT,
-                "seconds between asking a user to stop and killing it",
-                "crowsg",
-                default=2.0,
-                verify=_grace,
-                update=True,
-                secret=False,
-            ),
-        ]
-
-    def _change_user_rate(self, name: str, rate: Rate) -> None:
-        # The run may have ended since the update was accepted.
-        if name in self._throttles.names():
-            self._throttles.change_rate(name, rate)
-
-    def _initialise(self, scenario: Scenario) -> Any:
-        """Run ``setup`` and ``init``; what was begun is ended when either fails."""
-        returned = self._callbacks.call(scenario, "setup")
-        try:
-            self._merge(returned)
-            self._throttles.start(USER_RATE, self._settings.get(USER_RATE))
-            return self._callbacks.call(scenario, "init")
-        except BaseException:
-            self._throttles.stop_all()
-            self._call_last(scenario, "teardown")
-            raise
-
-    def _merge(self, returned: Any) -> None:
-        """Put what ``setup`` returned above all other settings."""
-        try:
-            if not isinstance(returned, Mapping | None):
-                raise TypeError(f"it returned {type(returned).__name__}, neither dict nor None")
-            self._settings.merge(returned or {})
-        except (TypeError, CrowsgError) as error:
-            raise ScenarioFailed("setup", str(error)) from error
+    def _give_up(self, error: BaseException) -> None:
+        self._state, self._reason = "error", str(error) or type(error).__name__
+        self.over.set()
 
     def _terminate_when_empty(self) -> None:
-        scenario, state = self._scenario, self._user_state
-        assert scenario is not None
+        state = self._user_state
         try:
             gevent.wait([self._crowd.idle, self._crowd.unkillable], count=1)
-            self._throttles.stop_all()
-            self._call_last(scenario, "terminate", state, state=state)
-            self._call_last(scenario, "teardown")
+            self._life.terminate(state)
+            if self._owns_run:
+                self._life.tear_down()
             self._crowd.close()
         finally:
             self._user_state = None
@@ -309,16 +327,6 @@ class Controller:
         else:
             self._state, self._reason = "error", "users could not be killed"
         self.over.set()
-
-    def _call_last(
-        self, scenario: Scenario, name: CallbackName, *args: Any, **metadata: Any
-    ) -> None:
-        """Call a callback whose failure no longer changes what happens, only what is said."""
-        try:
-            self._callbacks.call(scenario, name, *args, **metadata)
-        except ScenarioFailed as error:
-            self.trouble.append(error)
-            self._recorder.failures.record(error.__cause__ or error)
 
     def _call_update(self, name: str, call: Callable[[], object]) -> None:
         try:
@@ -348,19 +356,3 @@ def check_count(count: object, least: int) -> None:
     """
     if type(count) is not int or count < least:
         raise InvalidCount(count, least)
-
-
-def _start_rate(value: Any) -> tuple[bool, Any]:
-    try:
-        rate = Rate.of(value)
-    except InvalidThrottle as error:
-        return False, str(error)
-    if rate.is_parallel:
-        return False, "users start at a rate in time, not in parallel slots"
-    return True, rate
-
-
-def _grace(value: Any) -> tuple[bool, Any]:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-        return False, "it must be a number of seconds >= 0"
-    return True, float(value)

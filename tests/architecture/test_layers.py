@@ -21,6 +21,7 @@ LAYERS = (
     ("local", "summary", "exporter", "dist"),
     ("record",),
     ("one_run", "results"),
+    ("local_runner",),
     ("node",),
     ("report", "testing", "protocols"),
     ("crowsg",),

@@ -1,0 +1,184 @@
+"""A scenario's life on one node, but for its users: configured, set up, initialised, and back."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from crowsg.config.settings import Settings, Values, compose
+from crowsg.config.variable import Declared
+from crowsg.errors import CrowsgError, InvalidThrottle, ScenarioFailed
+from crowsg.metrics.recorder import Recorder
+from crowsg.rate import Rate
+from crowsg.scenario.callbacks import CallbackName, Callbacks
+from crowsg.scenario.loading import Scenario
+from crowsg.throttle.service import Throttles
+
+USER_RATE = "user_rate"
+STOP_TIMEOUT = "stop_timeout"
+
+ScenarioReference = str | Path | ModuleType
+Prepare = Callable[
+    [ScenarioReference, Mapping[str, Any], Mapping[str, Any]], tuple[Scenario, Values]
+]
+
+
+class LifeCycle:
+    """Calls what is called once a node, or once a run.
+
+    Attributes:
+        trouble: What ``terminate`` and ``teardown`` of the current or last run raised.
+
+    Args:
+        settings: The settings of the run.
+        throttles: Where ``user_rate`` is started.
+        recorder: Begun anew with each run; takes what the last callbacks raise.
+        callbacks: Calls the scenario's callbacks.
+    """
+
+    def __init__(
+        self, settings: Settings, throttles: Throttles, recorder: Recorder, callbacks: Callbacks
+    ) -> None:
+        self._settings = settings
+        self._throttles = throttles
+        self._recorder = recorder
+        self._callbacks = callbacks
+        self._scenario: Scenario | None = None
+        self.trouble: list[ScenarioFailed] = []
+
+    def configure(self, scenario: Scenario, values: Values) -> None:
+        """Begin with a scenario: nothing of the last run is left, its settings are verified.
+
+        Raises:
+            ConfigError: Declarations or values are wrong.
+        """
+        self._scenario = scenario
+        self.trouble = []
+        self._recorder.reset()
+        self._throttles.forget()
+        self._settings.clear()
+        self._settings.load(compose(self._own_variables(), scenario.declarations), values)
+
+    def set_up(self) -> Mapping[str, Any]:
+        """Call ``setup``, and put what it returns above all other settings.
+
+        Returns:
+            What it returned.
+
+        Raises:
+            ScenarioFailed: It raised, or its result is no settings; ``teardown`` was called in
+                the second case.
+
+        Blocks: until it returns.
+        """
+        returned = self._callbacks.call(self._known, "setup")
+        try:
+            return self._merged(returned)
+        except BaseException:
+            self.tear_down()
+            raise
+
+    def initialise(self) -> Any:
+        """Start ``user_rate``, call ``init`` and return its result.
+
+        Raises:
+            ScenarioFailed: It raised; all throttles have ended then.
+
+        Blocks: until it returns.
+        """
+        try:
+            self._throttles.start(USER_RATE, self._settings.get(USER_RATE))
+            return self._callbacks.call(self._known, "init")
+        except BaseException:
+            self._throttles.stop_all()
+            raise
+
+    def terminate(self, state: Any) -> None:
+        """End all throttles and call ``terminate``.
+
+        Blocks: until it returns. What it raises is kept as ``trouble``.
+        """
+        self._throttles.stop_all()
+        self._call_last("terminate", state, state=state)
+
+    def tear_down(self) -> None:
+        """End all throttles and call ``teardown``.
+
+        Blocks: until it returns. What it raises is kept as ``trouble``.
+        """
+        self._throttles.stop_all()
+        self._call_last("teardown")
+
+    @property
+    def is_calling(self) -> bool:
+        """Whether whoever asks is a callback that runs right now."""
+        return self._callbacks.are_calling
+
+    def cancel(self) -> None:
+        """Kill the callback that runs right now, if one does; it then counts as failed."""
+        self._callbacks.cancel()
+
+    @property
+    def _known(self) -> Scenario:
+        assert self._scenario is not None
+        return self._scenario
+
+    def _merged(self, returned: Any) -> Mapping[str, Any]:
+        try:
+            if not isinstance(returned, Mapping | None):
+                raise TypeError(f"it returned {type(returned).__name__}, neither dict nor None")
+            self._settings.merge(returned or {})
+        except (TypeError, CrowsgError) as error:
+            raise ScenarioFailed("setup", str(error)) from error
+        return returned or {}
+
+    def _call_last(self, name: CallbackName, *args: Any, **metadata: Any) -> None:
+        """Call a callback whose failure no longer changes what happens, only what is said."""
+        try:
+            self._callbacks.call(self._known, name, *args, **metadata)
+        except ScenarioFailed as error:
+            self.trouble.append(error)
+            self._recorder.failures.record(error.__cause__ or error)
+
+    def _own_variables(self) -> list[Declared]:
+        return [
+            Declared(
+                USER_RATE,
+                "users started per minute, over the whole cluster",
+                "crowsg",
+                default=1200,
+                verify=_start_rate,
+                update=self._change_user_rate,
+                secret=False,
+            ),
+            Declared(
+                STOP_TIMEOUT,
+                "seconds between asking a user to stop and killing it",
+                "crowsg",
+                default=2.0,
+                verify=_grace,
+                update=True,
+                secret=False,
+            ),
+        ]
+
+    def _change_user_rate(self, name: str, rate: Rate) -> None:
+        # The run may have ended since the update was accepted.
+        if name in self._throttles.names():
+            self._throttles.change_rate(name, rate)
+
+
+def _start_rate(value: Any) -> tuple[bool, Any]:
+    try:
+        rate = Rate.of(value)
+    except InvalidThrottle as error:
+        return False, str(error)
+    if rate.is_parallel:
+        return False, "users start at a rate in time, not in parallel slots"
+    return True, rate
+
+
+def _grace(value: Any) -> tuple[bool, Any]:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+        return False, "it must be a number of seconds >= 0"
+    return True, float(value)
