@@ -1,14 +1,12 @@
 """A whole run on this node alone."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Sequence
 
+from crowsg.controller.arriving import Arriving
 from crowsg.controller.machine import Controller
-from crowsg.errors import NoSuchThrottle, ScenarioFailed, ThrottleStopped
+from crowsg.errors import ScenarioFailed
 from crowsg.one_run import RunOptions
 from crowsg.users.crowd import Crowd
-from crowsg.users.starter import Due
 
 
 class LocalRunner:
@@ -16,23 +14,15 @@ class LocalRunner:
 
     Args:
         controller, crowd: The services of the node.
-        spawn: Starts a function on a greenlet of the node.
-        admit: Waits for a permit of ``user_rate``.
+        arriving: Lets users arrive.
     """
 
-    def __init__(
-        self,
-        controller: Controller,
-        crowd: Crowd,
-        spawn: Callable[..., Any],
-        admit: Callable[[], Due],
-    ) -> None:
+    def __init__(self, controller: Controller, crowd: Crowd, arriving: Arriving) -> None:
         self.over = controller.over
         self.idle = crowd.idle
         self.unkillable = crowd.unkillable
         self._controller = controller
-        self._spawn = spawn
-        self._admit = admit
+        self._arriving = arriving
 
     @property
     def state(self) -> str:
@@ -48,7 +38,7 @@ class LocalRunner:
         """Start the scenario and queue its users, or let them arrive."""
         self._controller.start_scenario(options.scenario, options.settings)
         if options.arrivals:
-            self._spawn(self._let_arrive, options.last_id)
+            self._arriving.begin(options.first_id, options.last_id)
         else:
             self._controller.add_users(options.first_id, options.last_id)
 
@@ -59,12 +49,3 @@ class LocalRunner:
     def kill_users(self) -> None:
         """Leave no further grace."""
         self._controller.kill_users()
-
-    def _let_arrive(self, most: int) -> None:
-        # The throttle ends with the run.
-        with suppress(NoSuchThrottle, ThrottleStopped):
-            while self._controller.state == "running":
-                permit = self._admit()
-                # The run may have ended while this greenlet was on its way here.
-                if self._controller.state == "running":
-                    self._controller.arrive(permit.due, most)

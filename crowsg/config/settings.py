@@ -148,6 +148,11 @@ class Settings:
             for name, value in self._values.items()
         }
 
+    def of_environment(self, environment: Mapping[str, str]) -> dict[str, "Text"]:
+        """Return what an environment says of the declared names, unread."""
+        found = from_environment(self._variables.values(), environment)
+        return {name: Text(text) for name, text in found.items()}
+
     def is_secret(self, name: str) -> bool:
         """Whether the value of a declared name must not be shown."""
         return self._variables[name].secret
@@ -178,20 +183,27 @@ class Settings:
 
         Source: amoc_config_scenario:update_settings/1.
         """
+        new = self.check(changes)
+        self._values = {**self._values, **new}
+        return [
+            (name, partial(update, name, value))
+            for name, value in new.items()
+            if callable(update := self._variables[name].update)
+        ]
+
+    def check(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Verify changes without making them; raises as ``update``.
+
+        Returns:
+            The values that would become others, as verified.
+        """
         self._refuse_unknown(changes)
         self._refuse_read_only(changes)
         parsed = {name: self._parsed(self._variables[name], changes[name]) for name in changes}
         changed = {
             name: value for name, value in parsed.items() if not _same(value, self._values[name])
         }
-        variables = {name: self._variables[name] for name in changed}
-        new = self._verified(variables, changed)
-        self._values = {**self._values, **new}
-        return [
-            (name, partial(update, name, new[name]))
-            for name, variable in variables.items()
-            if callable(update := variable.update)
-        ]
+        return self._verified({name: self._variables[name] for name in changed}, changed)
 
     def _refuse_unknown(self, names: Iterable[str]) -> None:
         unknown = [name for name in names if name not in self._variables]

@@ -78,6 +78,10 @@ class LifeCycle:
             self.tear_down()
             raise
 
+    def adopt(self, settings: Mapping[str, Any]) -> None:
+        """Put settings above all others, and tell nobody."""
+        self._settings.merge(settings)
+
     def initialise(self) -> Any:
         """Start ``user_rate``, call ``init`` and return its result.
 

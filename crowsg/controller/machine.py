@@ -167,6 +167,10 @@ class Controller:
         self._crowd.add(first_id, last_id)
         self._emit("users", last_id + 1 - first_id, type="add")
 
+    def count_from(self, first_id: int) -> None:
+        """Let the next user that arrives have an id, or a later one."""
+        self._highest_id = max(self._highest_id, first_id - 1)
+
     def arrive(self, due: float, most: int | None) -> bool:
         """Start the user of the next free id at once, which was due at a moment.
 
@@ -215,6 +219,11 @@ class Controller:
         for name, call in calls:
             self._spawn(self._call_update, name, call)
 
+    def check_update(self, settings: Mapping[str, Any]) -> None:
+        """Raise what ``update_settings`` would, and change nothing."""
+        self._require("update_settings", "running")
+        self._settings.check(settings)
+
     def disable(self) -> None:
         """Let this node carry no users.
 
@@ -224,6 +233,20 @@ class Controller:
         self._require("disable", "idle", "finished", "error")
         self._require_nobody_is_stuck("disable")
         self._state, self._reason = "disabled", ""
+
+    def lead(self) -> None:
+        """Carry no users while this node leads a run of others.
+
+        Raises:
+            InvalidStatus: A run is going on here.
+        """
+        if self._state != "disabled":
+            self.disable()
+        self.over.clear()
+
+    def lead_no_more(self) -> None:
+        """Go back to before ``lead``, but for carrying users: that takes a ``reset``."""
+        self.over.set()
 
     def reset(self) -> None:
         """Forget the last run: a run that goes on is stopped first.

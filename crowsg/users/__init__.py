@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from crowsg.context import current_node, current_scope, current_user
+from crowsg.users.remote import RemoteUser
 from crowsg.users.user import User, UserStop
 
-__all__ = ["User", "UserStop", "current", "pace", "receive", "sleep", "spawn", "stop"]
+__all__ = ["RemoteUser", "User", "UserStop", "current", "pace", "receive", "sleep", "spawn", "stop"]
 
 
 def current() -> User:
@@ -87,8 +88,8 @@ def spawn(function: Callable[..., Any], *args: Any) -> Any:
     return current_user().spawn(function, *args)
 
 
-def stop(user: User | None = None, force: bool = False) -> None:
-    """End a user of this node.
+def stop(user: User | RemoteUser | None = None, force: bool = False) -> None:
+    """End a user of this node; no node stops the users of another one.
 
     Args:
         user: None, or the calling user itself, leaves at once: ``UserStop`` is raised here, in a
@@ -100,11 +101,14 @@ def stop(user: User | None = None, force: bool = False) -> None:
     Raises:
         UserStop: The caller stopped itself.
         NoCurrentUser: No user was given and none is calling.
+        NotSendable: The user lives on another node.
 
     Blocks: never.
     Source: amoc_user:stop/0,1,2.
     """
     if user is None or user is current_scope().user:
         current_user().leave()
+    elif isinstance(user, RemoteUser):
+        user.refuse_to_stop()
     else:
         current_node().crowd.stop(user, force)

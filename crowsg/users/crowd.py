@@ -121,6 +121,10 @@ class Crowd:
         self._end(chosen, force)
         return len(chosen) + cancelled
 
+    def find(self, user_id: int) -> User | None:
+        """Return the user of this id that has not ended yet, None where there is none."""
+        return self._users.get(user_id) or self._leaving.get(user_id)
+
     def stop(self, user: User, force: bool = False) -> None:
         """Ask one user of this node to stop; nothing happens to one that has ended."""
         if self._is_alive(user):
@@ -149,6 +153,11 @@ class Crowd:
                 user.kill()
             if self.idle.wait(_LAST_BREATH_S):
                 break
+
+    @property
+    def removable(self) -> int:
+        """How many users ``remove`` could choose: those not asked to stop, and those waiting."""
+        return len(self._users) + self._starter.waiting
 
     def counts(self) -> UserCounts:
         """Return the users as they are now."""
@@ -235,7 +244,7 @@ class Crowd:
 
     def _is_alive(self, user: User) -> bool:
         # By identity: the next run gives the same ids to others.
-        return self._users.get(user.id, self._leaving.get(user.id)) is user
+        return self.find(user.id) is user
 
     def _note_stuck(self, users: list[User]) -> None:
         self._stuck.update(user.id for user in users)

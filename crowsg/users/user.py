@@ -9,6 +9,7 @@ from greenlet import getcurrent
 from crowsg.clock import Clock, to_ns
 from crowsg.users.mailbox import Mailbox
 from crowsg.users.messages import copied
+from crowsg.users.reference import Reference
 
 _CHILD_GRACE_S = 0.5
 
@@ -20,7 +21,7 @@ class UserStop(gevent.GreenletExit):  # type: ignore[misc]  # gevent is untyped
     """
 
 
-class User:
+class User(Reference):
     """A user of the running scenario.
 
     A scenario has use for ``id``, ``due``, ``stopping`` and ``send``; the rest is for
@@ -77,15 +78,23 @@ class User:
         """Put a message into the user's mailbox; what arrives equals what was sent.
 
         Args:
-            message: None, bool, int of 64 bits, float, text, bytes, or lists, tuples and
-                dictionaries with text keys of these.
+            message: None, bool, int of 64 bits, float, text, bytes, a user, or lists, tuples and
+                dictionaries with text keys of these; up to 64 deep, 100 000 values, 4 MiB. A user
+                of another node arrives as a reference to it, with ``id`` and ``send``, that equals
+                every other one.
 
         Raises:
             NotSendable: Anything else.
+            Unreachable: Only where this is a reference to a user of another node; see
+                ``RemoteUser.send``.
 
         Blocks: never. A user that has ended never reads it.
         """
         self._mail().put(copied(message))
+
+    def put(self, message: Any) -> None:
+        """Put a message, of which nobody else holds a part, into the user's mailbox."""
+        self._mail().put(message)
 
     def receive(self, timeout: float | None = None) -> Any:
         """Return the next message of the mailbox; see ``users.receive``."""

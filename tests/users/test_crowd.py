@@ -457,3 +457,24 @@ def test_lives_and_counts_agree(bench: Bench, seed: int) -> None:
             outcomes[life.outcome] += 1
     assert outcomes == {name: n for name, n in counts.as_dict().items() if n and name != "asked"}
     assert lives.durations.total == counts.started
+
+
+def test_a_user_is_found_until_it_has_ended(bench: Bench) -> None:
+    crowd = bench.node.crowd
+    bench.do(make_scenario(ignore_the_stop), 1)
+    user = crowd.find(1)
+    found = [user]
+
+    crowd.remove(1)
+    bench.clock.advance(0)
+    found.append(crowd.find(1))
+    crowd.stop_all(at_once=True)
+    bench.clock.advance(1)
+    found.append(crowd.find(1))
+
+    assert user is not None
+    assert found == [user, user, None]
+
+
+def test_nobody_is_found_where_nobody_is(bench: Bench) -> None:
+    assert bench.node.crowd.find(1) is None

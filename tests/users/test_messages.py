@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from crowsg.errors import NotSendable
-from crowsg.users.messages import MAX_DEPTH, copied
+from crowsg.testing import ManualClock
+from crowsg.users.messages import (
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_OCTETS,
+    OCTETS_OF_ITEM,
+    OCTETS_OF_USER,
+    copied,
+)
+from crowsg.users.user import User
 
 
 class Colour(IntEnum):
@@ -56,9 +65,50 @@ def test_what_arrives_shares_nothing_with_what_was_sent() -> None:
     assert arrived == {"list": [1]}
 
 
+def started_user() -> User:
+    user = User(7, ManualClock())
+    user.began_ns = 0
+    return user
+
+
+def test_a_user_arrives_on_its_own_node_as_itself() -> None:
+    user = started_user()
+
+    assert copied([{"user": user}])[0]["user"] is user
+
+
+LARGEST = MAX_OCTETS - OCTETS_OF_ITEM
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param("a" * LARGEST, id="text"),
+        pytest.param(b"a" * LARGEST, id="bytes"),
+        pytest.param("\xe9" * (LARGEST // 2), id="text of two bytes each"),
+        pytest.param({"a" * (LARGEST - 2 * OCTETS_OF_ITEM): 1}, id="key"),
+        pytest.param([None] * (MAX_ITEMS - 1), id="many values"),
+    ],
+)
+def test_a_message_may_be_this_large_but_no_larger(message: Any) -> None:
+    assert copied(message) == message
+    with pytest.raises(NotSendable, match="a message of more than"):
+        copied([message])
+
+
+def test_users_count_by_what_they_take_at_the_most() -> None:
+    user = started_user()
+    most = (MAX_OCTETS - OCTETS_OF_ITEM) // (OCTETS_OF_USER + OCTETS_OF_ITEM)
+
+    assert len(copied([user] * most)) == most
+    with pytest.raises(NotSendable, match="more than 4 MiB"):
+        copied([user] * (most + 1))
+
+
 @pytest.mark.parametrize(
     ("message", "place"),
     [
+        pytest.param([User(7, ManualClock())], r"message\[0\] is a user that has not", id="unborn"),
         pytest.param(object(), "message is a object", id="object"),
         pytest.param({1, 2}, "is a set", id="set"),
         pytest.param(2**64, "more than 64 bits", id="large int"),

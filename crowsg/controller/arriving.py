@@ -1,0 +1,47 @@
+"""Users that arrive without end: each permit of ``user_rate`` is one."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from crowsg.controller.machine import Controller
+from crowsg.errors import NoSuchThrottle, ThrottleStopped
+from crowsg.users.starter import Due
+
+
+class Arriving:
+    """Starts a user at each permit, for as long as the run goes on.
+
+    Args:
+        controller: Starts them.
+        spawn: Starts a function on a greenlet of the node.
+        admit: Waits for a permit of ``user_rate``.
+    """
+
+    def __init__(
+        self, controller: Controller, spawn: Callable[..., Any], admit: Callable[[], Due]
+    ) -> None:
+        self._controller = controller
+        self._spawn = spawn
+        self._admit = admit
+
+    def begin(self, first_id: int, most: int) -> None:
+        """Let users arrive from now on.
+
+        Args:
+            first_id: The id of the first.
+            most: How many may be there at once; those beyond never start.
+
+        Blocks: never.
+        """
+        self._controller.count_from(first_id)
+        self._spawn(self._let_arrive, most)
+
+    def _let_arrive(self, most: int) -> None:
+        # The throttle ends with the run.
+        with suppress(NoSuchThrottle, ThrottleStopped):
+            while self._controller.state == "running":
+                permit = self._admit()
+                # The run may have ended while this greenlet was on its way here.
+                if self._controller.state == "running":
+                    self._controller.arrive(permit.due, most)
