@@ -65,7 +65,10 @@ class Link(Protocol):
 
         Raises:
             NotPackable: The payload cannot travel; nothing was sent.
-            Unreachable: No answer within ``timeout_s`` seconds.
+            Unreachable: No answer within ``timeout_s`` seconds; at once where the address is none,
+                or was forgotten meanwhile, or this link is closed.
+            Refused: The other side does not accept this node's key, or has not the right one
+                itself; with kind ``wrong_key``.
             RemoteFault: The handler raised, or there is no such method.
 
         Blocks: for ``timeout_s`` at the most. The caller may be killed meanwhile.
@@ -81,7 +84,16 @@ class Link(Protocol):
         """
 
     def forget(self, address: str) -> None:
-        """Drop the connections to an address, and whatever waits to be sent there."""
+        """Drop the connections to an address, and whatever waits to be sent there.
+
+        Calls that wait for it raise ``Unreachable``; later ones connect anew.
+        """
 
     def close(self) -> None:
-        """Let go of everything; calls that wait raise ``Unreachable``."""
+        """Let go of everything, for good.
+
+        Calls that wait raise ``Unreachable``, handlers that run are ended (a handler may be the one
+        who closes); later calls raise, later notices are dropped.
+
+        Blocks: until the handlers have ended, for a second at the most.
+        """

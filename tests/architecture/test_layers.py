@@ -10,7 +10,7 @@ from tests.architecture.package import Import, Module, imported, imports, module
 # for the package's own ``__init__``, with the public names.
 LAYERS = (
     ("errors", "text"),
-    ("clock", "source", "background", "signals"),
+    ("clock", "source", "background", "signals", "processes"),
     ("rate",),
     ("context",),
     ("telemetry",),

@@ -1,0 +1,255 @@
+"""The members of a cluster, found and kept: who is told of one node becomes known to all.
+
+Each node dials the addresses it was given, and those that others tell of, until it has met whoever
+is there; a hello makes both sides known to one another. Once a second each tells all others that it
+lives, with a digest of the members it knows; where the digests differ, they say hello again.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gevent
+
+from crowsg.clock import Clock, to_ns
+from crowsg.cluster.dialler import HELLO_S, Dialler, OnRefused
+from crowsg.cluster.exchange import Exchange, Peer, Sender
+from crowsg.cluster.greeting import answer_of, hello_of_call, stamp_of
+from crowsg.cluster.limited_log import LimitedLog
+from crowsg.cluster.link import Payload
+from crowsg.cluster.lookup import Resolve, look_up
+from crowsg.cluster.membership import Change, Hello, Member, Membership, State
+from crowsg.errors import CrowsgError, Refused
+from crowsg.text import line_of
+
+BEAT_S = 1.0
+"""Seconds from one sign of life to the next."""
+
+NEWS_S = 0.25
+"""Seconds until the others hear by a sign of life that this node has met somebody."""
+
+JUDGE_S = 0.5
+"""Seconds from one look for those that fell silent to the next."""
+
+LEAVE_S = 1.0
+"""Seconds that telling the others of leaving may take."""
+
+OnChange = Callable[[Member, State | None], object]
+
+_LOGGER = logging.getLogger("crowsg")
+
+
+class Members:
+    """Finds the other nodes of a cluster, and notices what becomes of them.
+
+    Args:
+        exchange: Carries hellos and signs of life; not open yet.
+        membership: Judges who is in the cluster.
+        clock: Tells and waits.
+        spawn: Starts a function on a greenlet of the node.
+        resolve: Finds the addresses of a host.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        membership: Membership,
+        clock: Clock,
+        spawn: Callable[..., Any],
+        resolve: Resolve = look_up,
+    ) -> None:
+        self._exchange = exchange
+        self._membership = membership
+        self._clock = clock
+        self._spawn = spawn
+        self._dialler = Dialler(exchange, membership, clock, spawn, resolve, self._take_in)
+        self._log = LimitedLog(_LOGGER, clock)
+        self._comparing: set[str] = set()
+        self._is_leaving = False
+        self._has_news = False
+        self._changed: list[OnChange] = []
+        exchange.answer("hello", self._answer_hello)
+        exchange.answer("leave", self._answer_leave)
+        exchange.take("alive", self._take_alive)
+
+    @property
+    def refusals(self) -> dict[str, Refused]:
+        """Why nodes refused this one for good, by their address."""
+        return self._dialler.refusals
+
+    def on_change(self, callback: OnChange) -> None:
+        """Call ``callback(member, before)`` when the state of a member changes.
+
+        ``before`` is None for a life that was not known. Each change is told on a greenlet of its
+        own, begun in the order of the changes; by then the member may have changed again.
+        """
+        self._changed.append(callback)
+
+    def on_refused(self, callback: OnRefused) -> None:
+        """Call ``callback(address, refusal)`` when a node refuses this one for good, or has.
+
+        That is when it has the name of a living node, or when a node it was told to join is of
+        another cluster or version, or does not take its key.
+        """
+        self._dialler.on_refused(callback)
+
+    def start(self) -> None:
+        """Begin to show that this node lives, and to judge the others; the exchange is open."""
+        for loop in (self._beat, self._judge, self._dialler.run):
+            self._spawn(loop)
+
+    def join(self, addresses: Iterable[str]) -> None:
+        """Meet the nodes at these addresses, and through them all others, however long it takes.
+
+        Args:
+            addresses: ``host[:port]`` each; a host may stand for several nodes. The own address is
+                passed over.
+
+        Raises:
+            InvalidAddress: One of them is none; nothing was begun.
+
+        Blocks: never.
+        """
+        self._dialler.join(addresses)
+
+    def connect(self, address: str, timeout_s: float = 5.0) -> Peer:
+        """Meet one node as a client, who asks but is no member.
+
+        Args:
+            address: ``host[:port]``.
+            timeout_s: Seconds each of the host's addresses may take.
+
+        Raises:
+            InvalidAddress: It is no address.
+            CrowsgError: Nobody answered there, or refused.
+
+        Blocks: until it answered.
+        """
+        return self._dialler.connect(address, timeout_s)
+
+    def all(self) -> tuple[Member, ...]:
+        """Return every other node there is or was, by name."""
+        return self._membership.members()
+
+    def up(self) -> tuple[Member, ...]:
+        """Return the other nodes that are up, by name."""
+        return tuple(each for each in self._membership.members() if each.state == "up")
+
+    def peers(self) -> tuple[Peer, ...]:
+        """Return how to talk to the nodes that have neither died nor left, by name."""
+        return tuple(each.peer for each in self._membership.living())
+
+    def peer(self, name: str) -> Peer:
+        """Return how to talk to a node; what is known of its clock is the best just now.
+
+        Raises:
+            Refused: ``unknown``: there is no living node of that name.
+        """
+        member = self._membership.get(name)
+        if member is None:
+            raise Refused("unknown", f"no node is called {line_of(name, 100)}")
+        if member.is_gone:
+            raise Refused("unknown", f"the node {name} is gone: {member.state}")
+        return member.peer
+
+    def leave(self) -> None:
+        """Tell all others that this node leaves; it is of no more use afterwards.
+
+        Blocks: until they know, for a second at the most.
+        """
+        self._is_leaving = True
+        self._dialler.stop()
+        gevent.joinall([self._spawn(self._take_leave_of, each) for each in self.peers()])
+
+    def _beat(self) -> None:
+        due_ns = self._clock.now_ns()
+        while not self._is_leaving:
+            if self._has_news or self._clock.now_ns() >= due_ns:
+                due_ns = self._clock.now_ns() + to_ns(BEAT_S)
+                self._tell_alive()
+            self._clock.sleep(NEWS_S)
+
+    def _tell_alive(self) -> None:
+        self._has_news = False
+        alive = {"now": self._clock.now_ns(), "digest": self._membership.digest()}
+        for peer in self.peers():
+            self._exchange.tell(peer, "alive", alive)
+
+    def _judge(self) -> None:
+        while not self._is_leaving:
+            due_ns = self._clock.now_ns() + to_ns(JUDGE_S)
+            self._clock.sleep(JUDGE_S)
+            now_ns = self._clock.now_ns()
+            self._publish(self._membership.judge(now_ns, late_ns=max(0, now_ns - due_ns)))
+
+    def _answer_hello(self, sender: Sender, body: Any) -> Payload:
+        own = self._exchange.identity
+        hello = hello_of_call(sender, own, body)
+        if self._is_leaving:
+            raise Refused("stale", f"{own.name} is leaving")
+        if hello.role == "node":
+            self._judge_hello(hello)
+            self._take_in(hello, body.get("members"))
+        return answer_of(own, self._clock.now_ns(), self._membership.gossip())
+
+    def _judge_hello(self, hello: Hello) -> None:
+        try:
+            self._membership.judge_hello(hello)
+        except Refused as refusal:
+            who = f"{hello.identity.name} at {hello.identity.address}"
+            self._log.write(logging.WARNING, "refused %s: %s", who, refusal)
+            raise
+
+    def _take_in(self, hello: Hello, gossip: Payload) -> None:
+        self._publish(self._membership.met(hello, self._clock.now_ns()))
+        self._dialler.hear_of(gossip)
+
+    def _answer_leave(self, sender: Sender, body: Any) -> None:
+        self._publish(self._membership.left(sender.name, sender.incarnation))
+
+    def _take_leave_of(self, peer: Peer) -> None:
+        try:
+            self._exchange.call(peer, "leave", None, LEAVE_S)
+        except CrowsgError as error:
+            _LOGGER.info("%s was not told that this node leaves: %s", peer.name, line_of(error))
+
+    def _take_alive(self, sender: Sender, body: Any) -> None:
+        name, life, stamp_ns = sender.name, sender.incarnation, stamp_of(body)
+        self._publish(self._membership.heard(name, life, self._clock.now_ns(), stamp_ns))
+        member = self._membership.get(name)
+        if member is None or member.incarnation != life:
+            # Only one side of a hello came through, the other still has to dial.
+            self._dialler.hear_of([[name, life, sender.address]])
+        elif body.get("digest") != self._membership.digest():
+            self._compare(member)
+
+    def _compare(self, member: Member) -> None:
+        """Say hello again to one that knows others; one hello at a time."""
+        if not (member.is_gone or member.name in self._comparing or self._is_leaving):
+            self._comparing.add(member.name)
+            self._spawn(self._say_hello_again, member)
+
+    def _say_hello_again(self, member: Member) -> None:
+        try:
+            hello, gossip = self._dialler.say_hello(member.address, "node", HELLO_S)
+        except CrowsgError:
+            # Its silence, if it is one, is judged elsewhere.
+            return
+        finally:
+            self._comparing.discard(member.name)
+        if hello.identity.incarnation == member.incarnation:
+            self._take_in(hello, gossip)
+
+    def _publish(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            member = change.member
+            _LOGGER.info("node %s at %s is %s", member.name, member.address, member.state)
+            self._has_news |= change.before is None
+            if member.is_gone:
+                self._dialler.lost(member)
+            # On a greenlet of its own: what others make of it must end no loop of this.
+            self._spawn(self._tell_change, change)
+
+    def _tell_change(self, change: Change) -> None:
+        for callback in self._changed:
+            callback(change.member, change.before)
