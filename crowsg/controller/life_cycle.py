@@ -71,7 +71,7 @@ class LifeCycle:
 
         Blocks: until it returns.
         """
-        returned = self._callbacks.call(self._known, "setup")
+        returned = self._callbacks.invoke(self._known, "setup")
         try:
             return self._merged(returned)
         except BaseException:
@@ -92,7 +92,7 @@ class LifeCycle:
         """
         try:
             self._throttles.start(USER_RATE, self._settings.get(USER_RATE))
-            return self._callbacks.call(self._known, "init")
+            return self._callbacks.invoke(self._known, "init")
         except BaseException:
             self._throttles.stop_all()
             raise
@@ -139,7 +139,7 @@ class LifeCycle:
     def _call_last(self, name: CallbackName, *args: Any, **metadata: Any) -> None:
         """Call a callback whose failure no longer changes what happens, only what is said."""
         try:
-            self._callbacks.call(self._known, name, *args, **metadata)
+            self._callbacks.invoke(self._known, name, *args, **metadata)
         except ScenarioFailed as error:
             self.trouble.append(error)
             self._recorder.failures.record(error.__cause__ or error)

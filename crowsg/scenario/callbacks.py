@@ -41,7 +41,7 @@ class Callbacks:
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
 
-    def call(self, scenario: Scenario, name: CallbackName, *args: Any, **metadata: Any) -> Any:
+    def invoke(self, scenario: Scenario, name: CallbackName, *args: Any, **metadata: Any) -> Any:
         """Call a callback and return its result; None for one the scenario does not have.
 
         Args:

@@ -3,11 +3,20 @@
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.machinery import SOURCE_SUFFIXES, SourceFileLoader
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -17,7 +26,7 @@ from crowsg.config.variable import takes
 from crowsg.errors import CrowsgError, InvalidScenario, NameTaken
 from crowsg.metrics.failures import describe
 from crowsg.scenario import dependencies
-from crowsg.source import closure, is_installed, locate, read
+from crowsg.source import Source, closure, is_installed, locate, read
 
 Callback = Callable[..., Any]
 
@@ -26,6 +35,12 @@ _ARGUMENTS = {"init": (0,), "start": (2, 1), "terminate": (1, 0), "setup": (0,),
 _REQUIRED = ("init", "start")
 # Stands in modules that were loaded here: the next scenario of that name may take their place.
 _MARK = "__crowsg_scenario__"
+
+
+class Place(str):
+    """An entry of ``sys.path`` that is there for a scenario, and no part of the installation."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +65,13 @@ class Scenario:
 
 
 def load(path: Path, folders: Sequence[Path]) -> Scenario:
-    """Import the scenario in ``path`` afresh and check it.
+    """Import the scenario in ``path`` afresh, with the modules that it brings, and check it.
 
     Its dependencies are checked before any of its code runs. Its folder and ``folders`` join the
-    end of the import path, so nothing in them shadows an installed module.
+    import path behind everything installed, so nothing in them shadows an installed module, and
+    before the folders of earlier scenarios. Modules that were imported from such folders are
+    imported again where this scenario imports them too: it gets its own version of each, and
+    whoever has the former keeps it.
 
     Raises:
         InvalidScenario: It cannot be parsed or imported, or callbacks are missing or wrong.
@@ -64,9 +82,9 @@ def load(path: Path, folders: Sequence[Path]) -> Scenario:
     source = read(path)
     dependencies.check(path)
     places = [path.parent, *folders]
-    for folder in places:
-        if str(folder) not in sys.path:
-            sys.path.append(str(folder))
+    earlier = [entry for entry in sys.path if isinstance(entry, Place)]
+    _extend_import_path(places, earlier)
+    _forget_modules(source, places, earlier)
     return from_module(_import(source.name, path), places)
 
 
@@ -100,6 +118,42 @@ def from_module(module: ModuleType, folders: Sequence[Path] = ()) -> Scenario:
         ready["setup"],
         ready["teardown"],
     )
+
+
+def _extend_import_path(places: Sequence[Path], earlier: Sequence[Place]) -> None:
+    installed = [entry for entry in sys.path if not isinstance(entry, Place)]
+    new = [Place(folder) for folder in places if str(folder) not in installed]
+    # Code that was distributed to the node goes with its folder.
+    kept = [entry for entry in earlier if os.path.isdir(entry)]
+    for entry in set(earlier).difference(kept):
+        sys.path_importer_cache.pop(entry, None)
+    sys.path[:] = [*installed, *dict.fromkeys([*new, *kept])]
+    for place in new:
+        sys.path_importer_cache[place] = FileFinder(place, *_LOADERS)
+
+
+def _forget_modules(source: Source, places: Sequence[Path], earlier: Sequence[Place]) -> None:
+    """Take out of ``sys.modules`` what a scenario must import anew, and what has lost its file."""
+    wanted = {found.name.partition(".")[0] for found in closure(source, places)[1:]}
+    homes = {*earlier, *(entry for entry in sys.path if isinstance(entry, Place))}
+    for name, file in list(_files_of_modules()):
+        is_stale = name.partition(".")[0] in wanted or not os.path.exists(file)
+        if is_stale and any(_is_from(home, name, file) for home in homes):
+            del sys.modules[name]
+
+
+def _files_of_modules() -> Iterator[tuple[str, str]]:
+    for name, module in sys.modules.items():
+        # Asking a module of another type for anything might load it.
+        file = vars(module).get("__file__") if type(module) is ModuleType else None
+        if isinstance(file, str):
+            yield name, file
+
+
+def _is_from(home: str, name: str, file: str) -> bool:
+    """Whether a module was imported with ``home`` on the path; what is installed may lie below."""
+    stem = os.path.join(home, *name.split("."))
+    return file in (f"{stem}.py", os.path.join(stem, "__init__.py"))
 
 
 def _ready(name: str, callback: Any) -> tuple[Callback | None, str]:
@@ -178,6 +232,14 @@ class _Afresh(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
         return self.source_to_code(self.get_data(path), path)
+
+
+# As an import has them, but for the caching.
+_LOADERS = (
+    (ExtensionFileLoader, EXTENSION_SUFFIXES),
+    (_Afresh, SOURCE_SUFFIXES),
+    (SourcelessFileLoader, BYTECODE_SUFFIXES),
+)
 
 
 def _import(name: str, path: Path) -> ModuleType:

@@ -45,7 +45,7 @@ class Kit:
         return self.greenlets[-1]
 
     def call(self, callback: Callable[..., Any] | None, *args: Any) -> Any:
-        return self.callbacks.call(chat(init=callback), "init", *args)
+        return self.callbacks.invoke(chat(init=callback), "init", *args)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_callback_that_is_killed_before_its_first_step_is_a_failure() -> None:
     callbacks = Callbacks(Bus(ManualClock()), spawn)
 
     with pytest.raises(ScenarioFailed, match="GreenletExit"):
-        callbacks.call(chat(init=lambda: None), "init")
+        callbacks.invoke(chat(init=lambda: None), "init")
 
 
 def test_a_call_is_a_span_that_carries_what_was_returned(kit: Kit) -> None:
@@ -197,7 +197,7 @@ def test_a_call_that_fails_is_a_span_that_ends_in_an_exception(
 @pytest.mark.parametrize("name", ["setup", "init", "terminate", "teardown"])
 def test_every_callback_has_a_span_of_its_name(kit: Kit, name: CallbackName) -> None:
     with capture_events(kit.telemetry, ("crowsg", "scenario", name, "*")) as events:
-        kit.callbacks.call(chat(**{name: lambda: None}), name)
+        kit.callbacks.invoke(chat(**{name: lambda: None}), name)
 
     assert names(events) == ["start", "stop"]
 

@@ -18,7 +18,7 @@ from crowsg.errors import (
     NoCurrentNode,
     UnmetDependencies,
 )
-from crowsg.scenario.loading import Scenario, from_module, load
+from crowsg.scenario.loading import Place, Scenario, from_module, load
 
 SOUND = "def init(): pass\ndef start(user_id): pass\n"
 
@@ -395,7 +395,7 @@ def test_a_scenario_of_the_same_name_takes_the_place_of_the_last_one(write: Writ
 
 def test_nothing_in_the_scenario_s_folder_shadows_what_is_installed(write: Write) -> None:
     write("antigravity.py", "raise SystemExit('shadowed')")
-    before = list(sys.path)
+    before = [entry for entry in sys.path if not isinstance(entry, Place)]
 
     load(write("crows_beside_it.py", SOUND), [])
 
@@ -477,3 +477,130 @@ def test_a_module_already_imported_brings_the_variables_of_its_helpers(write: Wr
     loaded = from_module(importlib.import_module("imports_late"))
 
     assert declared(loaded) == {"imports_late": [], "late_helper": ["a"]}
+
+
+def says(path: Path) -> object:
+    """Return what ``init`` of the scenario in ``path`` returns."""
+    return load(path, []).init()
+
+
+@pytest.mark.parametrize("text", ["import helper_of_two as h", "from helper_of_two import SAID"])
+def test_a_scenario_from_another_folder_gets_the_helper_beside_it(write: Write, text: str) -> None:
+    said = "h.SAID" if text.endswith("h") else "SAID"
+    code = f"{text}\ndef init(): return {said}\ndef start(user_id): pass\n"
+    for version in ("one", "two"):
+        write(f"{version}/helper_of_two.py", f"SAID = {version!r}\n")
+
+    heard = [says(write(f"{version}/crows_of_two.py", code)) for version in ("one", "two", "one")]
+
+    assert heard == ["one", "two", "one"]
+
+
+@pytest.mark.parametrize("after", ["two", "another"], ids=["same-size", "another-size"])
+def test_a_helper_that_changed_is_imported_anew(
+    write: Write, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    code = "import helper_anew\ndef init(): return helper_anew.SAID\ndef start(user_id): pass\n"
+    path = write("crows_with_helper_anew.py", code)
+    write("helper_anew.py", "SAID = 'one'\n")
+    load(path, [])
+
+    write("helper_anew.py", f"SAID = {after!r}\n")
+
+    assert says(path) == after
+
+
+def test_a_module_deeper_in_a_package_is_imported_anew(write: Write) -> None:
+    code = "import cart.deep\ndef init(): return cart.deep.SAID\ndef start(user_id): pass\n"
+    for version in ("one", "two"):
+        write(f"{version}/crows_with_cart.py", code)
+        (path := Path(write(f"{version}/x", "")).parent / "cart").mkdir()
+        (path / "__init__.py").touch()
+        (path / "deep.py").write_text(f"SAID = {version!r}\n", encoding="utf-8")
+    folders = [path.parents[1] / version for version in ("one", "two")]
+
+    assert [says(folder / "crows_with_cart.py") for folder in folders] == ["one", "two"]
+
+
+def test_a_helper_imported_only_later_is_the_latest_scenario_s(write: Write) -> None:
+    code = "def init():\n    import helper_late\n    return helper_late.SAID\n"
+    code += "def start(user_id): pass\n"
+    for version in ("one", "two"):
+        write(f"{version}/helper_late.py", f"SAID = {version!r}\n")
+
+    heard = [says(write(f"{version}/crows_late.py", code)) for version in ("one", "two")]
+
+    assert heard == ["one", "two"]
+
+
+def test_who_has_a_helper_keeps_it_when_another_scenario_is_loaded(write: Write) -> None:
+    code = "import helper_kept\ndef init(): return helper_kept.SEEN\ndef start(user_id): pass\n"
+    for version in ("one", "two"):
+        write(f"{version}/helper_kept.py", "SEEN = []\n")
+    first = load(write("one/crows_first.py", code), [])
+    first.init().append(1)
+
+    second = load(write("two/crows_second.py", code), [])
+
+    assert (first.init(), second.init()) == ([1], [])
+
+
+def test_what_the_scenario_does_not_import_stays_as_it_is(write: Write) -> None:
+    write("helper_of_one.py", "")
+    load(write("crows_with_one.py", "import helper_of_one\n" + SOUND), [])
+    before = sys.modules["helper_of_one"]
+
+    load(write("crows_without.py", SOUND), [])
+
+    assert sys.modules["helper_of_one"] is before
+
+
+def test_modules_that_lost_their_files_are_forgotten(write: Write) -> None:
+    write("gone/helper_gone.py", "")
+    path = write("gone/crows_gone.py", "import helper_gone\n" + SOUND)
+    load(path, [])
+    for file in path.parent.glob("*.py"):
+        file.unlink()
+
+    load(write("crows_that_stay.py", SOUND), [])
+
+    assert not {"helper_gone", "crows_gone"} & set(sys.modules)
+
+
+def test_a_folder_that_is_gone_leaves_the_import_path(write: Write) -> None:
+    path = write("gone/crows_gone_too.py", SOUND)
+    load(path, [])
+    path.unlink()
+    path.parent.rmdir()
+
+    load(write("crows_that_stay_too.py", SOUND), [])
+
+    assert str(path.parent) not in sys.path
+
+
+def test_an_installed_module_below_the_scenario_s_folder_is_not_imported_anew(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare = "from crowsg import Variable\nrequired_variables = [Variable('a', 'b')]\n"
+    monkeypatch.syspath_prepend(write("site-packages/helper_inside.py", declare).parent)
+    path = write("crows_above.py", "import helper_inside\n" + SOUND)
+    load(path, [])
+    before = sys.modules["helper_inside"]
+
+    load(path, [])
+
+    assert sys.modules["helper_inside"] is before
+
+
+def test_a_helper_hidden_by_a_module_from_elsewhere_is_refused(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare = "from crowsg import Variable\nrequired_variables = [Variable('a', 'b')]\n"
+    hiding = types.ModuleType("helper_hidden")
+    hiding.__file__ = str(write("other/helper_hidden.py", declare))
+    monkeypatch.setitem(sys.modules, "helper_hidden", hiding)
+    write("helper_hidden.py", declare)
+
+    with pytest.raises(NameTaken, match="is hidden by"):
+        load(write("crows_that_find_another.py", "import helper_hidden\n" + SOUND), [])
