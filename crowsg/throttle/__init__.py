@@ -14,11 +14,17 @@ ends with it. Rates are spelled as everywhere (``Rate.of``): ``100`` a minute, `
                 greet()
 
 **What is promised.** With the granule g = 10 ms, in every window W the permits granted are at most
-``rate x W + rate x g + 1``; a window of the interval itself, where that is 5 s or more, never holds
-more than the rate. Idle time earns no burst. Time in which the loop stood still is not made up, but
-counted as lost; over the rest, while permits are wanted, the mean is at least 99.5 % of the rate.
-A waiter that is removed or dies uses up no permit, and no slot of a parallel throttle is lost,
-however its holder ends.
+``rate x W + rate x g + n``, where n nodes grant; a window of the interval itself, where that is 5 s
+or more, never holds more than ``rate + n - 1``, on one node never more than the rate. Idle time
+earns no burst. Time in which the loop stood still is not made up, but counted as lost; over the
+rest, while permits are wanted, the mean is at least 99.5 % of the rate. A waiter that is removed or
+dies uses up no permit, and no slot of a parallel throttle is lost, however its holder ends.
+
+**Over several nodes** a throttle is one: its rate, its slots, its pauses and ramps are of the whole
+run, whoever asks. The run's master divides it by who wants how much; a node that does not hear from
+it for 300 ms grants nothing. A throttle can be waited on wherever it was started. On a worker,
+whatever is said here to change or to start one asks the master, and blocks until it has answered;
+``info`` has the counts of this node, and the rate as this node heard of it last.
 
 **Closed and open models.** ``wait`` in a loop is a closed model: each user asks again when it is
 done, so a slow server slows the load, and a permit is never due before it was asked for. Only
@@ -64,10 +70,12 @@ def start(name: str, rate: object) -> Literal["started", "already_started"]:
 
     Raises:
         InvalidThrottle: ``rate`` or ``name`` is none.
-        WrongReconfiguration: It was declared otherwise.
+        WrongReconfiguration: It was declared otherwise; not on a node that joined later, where what
+            the run declared stands.
 
-    Blocks: never.
-    Emits: ``throttle, init`` and ``throttle, rate`` where it is started.
+    Blocks: on a worker until the master has answered, otherwise never.
+    Emits: ``throttle, init`` and ``throttle, rate`` on the node that owns the run, where the
+        throttle is started.
     Source: amoc_throttle:start/2; unlike there it compares with what was declared, a ramp is a
         declaration too, interval 0 is a real limit of what runs in parallel, and interarrivals of
         any length are kept exactly.
@@ -110,7 +118,7 @@ def run(name: str, function: Callable[..., Any], *args: Any) -> None:
     Raises:
         NoSuchThrottle: It does not run.
 
-    Blocks: never.
+    Blocks: as ``info``.
     Emits: ``throttle, request``, then ``throttle, execute``; ``throttle, failure`` when it raises.
     Source: amoc_throttle:run/2; there a failing function reaches the caller as an exit signal, and
         functions that go on hold up later permits on every throttle, not only on parallel ones.
@@ -131,7 +139,7 @@ def send(name: str, message: Any, to: Any = None) -> None:
         NoCurrentUser: No receiver was given and no user is calling.
         NotSendable: The message could not arrive as it is.
 
-    Blocks: never.
+    Blocks: as ``info``.
     Emits: As ``run``.
     Source: amoc_throttle:send/2,3.
     """
@@ -178,7 +186,7 @@ def change_rate(name: str, rate: object) -> None:
         CannotChangeRate: A ramp is running.
         InvalidThrottle: ``rate`` is none.
 
-    Blocks: until it is in force; on a lone node never.
+    Blocks: until it is in force on every node, 0.4 s where one is silent; on a lone node never.
     Emits: ``throttle, rate``, unless it is the same.
     Source: amoc_throttle:change_rate/2; unlike there every waiter is reached, and a paused throttle
         stays paused.
@@ -198,7 +206,7 @@ def ramp(name: str, ramp: Ramp) -> None:
         CannotChangeRate: Another ramp is running.
         InvalidThrottle: ``ramp`` is none.
 
-    Blocks: never.
+    Blocks: on a worker until the master has answered, otherwise never.
     Emits: ``throttle, rate`` at each step.
     Source: amoc_throttle:change_rate_gradually/2; unlike there a pause survives its steps.
     """
@@ -211,7 +219,7 @@ def pause(name: str) -> None:
     Raises:
         NoSuchThrottle: It does not run.
 
-    Blocks: until it is in force; on a lone node never.
+    Blocks: until it is in force on every node, 0.4 s where one is silent; on a lone node never.
     Source: amoc_throttle:pause/1; unlike there again and again is the same as once.
     """
     current_node().throttles.pause(name)
@@ -223,7 +231,7 @@ def resume(name: str) -> None:
     Raises:
         NoSuchThrottle: It does not run.
 
-    Blocks: never.
+    Blocks: on a worker until the master has answered, otherwise never.
     Source: amoc_throttle:resume/1.
     """
     current_node().throttles.resume(name)
@@ -236,7 +244,7 @@ def unlock(name: str) -> None:
         NoSuchThrottle: It does not run.
         CannotChangeRate: A ramp is running.
 
-    Blocks: never.
+    Blocks: as ``change_rate``.
     Emits: ``throttle, rate``.
     Source: amoc_throttle:unlock/1.
     """
@@ -249,7 +257,7 @@ def stop(name: str) -> None:
     Raises:
         NoSuchThrottle: It does not run.
 
-    Blocks: never.
+    Blocks: on a worker until the master has answered, otherwise never.
     Source: amoc_throttle:stop/1.
     """
     current_node().throttles.stop(name)
@@ -261,7 +269,7 @@ def info(name: str) -> ThrottleInfo:
     Raises:
         NoSuchThrottle: It does not run.
 
-    Blocks: never.
+    Blocks: on a worker that has not used it yet until the master has answered, otherwise never.
     Source: amoc_throttle:get_info/1; unlike there an unknown name harms nobody.
     """
     return current_node().throttles.info(name)

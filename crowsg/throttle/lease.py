@@ -89,7 +89,7 @@ class Report:
     """How one node stands with one throttle.
 
     Attributes:
-        number: Counts the reports of this node.
+        number: Counts up with each report of this node.
         epoch, sequence: The lease it goes by, 0 for none yet.
         waiting: Greenlets that wait for a permit.
         granted: Permits granted so far.

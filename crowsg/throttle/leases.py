@@ -105,7 +105,8 @@ class Leases:
         holder.heard, holder.heard_ns = report.number, now_ns
         holder.waiting, holder.held = report.waiting, report.held
         holder.demand.note(report.waiting, report.granted, now_ns)
-        is_ours = report.epoch == self._epoch
+        # What was never told cannot be confirmed.
+        is_ours = report.epoch == self._epoch and report.sequence <= holder.sequence
         holder.promises.confirm(report.sequence if is_ours else 0, report.held)
         if is_ours:
             has_come_back = holder.account.note(report)

@@ -48,7 +48,7 @@ class ThrottleProcess:
         clock: Tells and waits.
         leases: How it is divided.
         spawn: Starts a function on a greenlet of this node.
-        on_rate: Called with each rate that is set.
+        on_rate: Called with each rate that is set after the first.
     """
 
     def __init__(
@@ -91,7 +91,6 @@ class ThrottleProcess:
     def start(self) -> None:
         """Begin, with the ramp where one was declared."""
         self._leases.change_rate(self.rate, self._clock.now_ns())
-        self._on_rate(self.rate)
         self._greenlet = self._spawn(self._run)
         if isinstance(self.declared, Ramp):
             self.ramp(self.declared)

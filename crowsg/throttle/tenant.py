@@ -54,7 +54,8 @@ class Tenant:
         self._epoch = 0
         self._sequence = 0
         self._terms = NOTHING
-        self._number = 0
+        # By the clock, so that no report of a tenant before it on this node counts higher.
+        self._number = clock.now_ns()
         # When each of the last reports was sent: what an answer to it counts from.
         self._sent_ns: dict[int, int] = {}
         self._told_ns = -_PAUSE_NS
@@ -64,18 +65,26 @@ class Tenant:
         self._timer: Timer | None = None
         gate.on_need = self._tell_need
 
-    def hold(self, lease: Lease) -> None:
+    @property
+    def is_closed(self) -> bool:
+        """Whether it grants nothing any more, whatever comes."""
+        return self._is_closed
+
+    def hold(self, lease: Lease) -> bool:
         """Go by a lease from now on, unless a later one came before it or it has run out.
+
+        Returns:
+            Whether it counts.
 
         Blocks: never.
         """
         if (lease.epoch, lease.sequence) <= (self._epoch, self._sequence):
-            return
+            return False
         if lease.answers in self._sent_ns:
             self._ways.note(self._way_ns(lease, self._clock.now_ns()))
         ends_ns = self._end_of(lease)
         if ends_ns is not None and ends_ns <= self._clock.now_ns():
-            return
+            return False
         begins = lease.epoch != self._epoch
         if begins:
             self._gate.begin_epoch()
@@ -87,6 +96,7 @@ class Tenant:
             self._terms = lease.terms
             self._gate.go_by(lease.terms, self._moment_of_the_last_single(lease))
             self.report()
+        return True
 
     def report(self) -> None:
         """Tell the throttle process how this node stands.

@@ -413,3 +413,17 @@ def test_the_last_node_may_go() -> None:
     cluster.process.change_rate(Rate(10, per=1))
 
     assert cluster.leases.offers(cluster.clock.now_ns()) == []
+
+
+def test_what_was_never_told_cannot_be_confirmed() -> None:
+    leases = Leases()
+    leases.enrol("a", 0)
+    leases.enrol("b", 0)
+    leases.change_rate(Rate(100, per=1), 0)
+    leases.hear("a", Report(1, waiting=1), 0)
+    leases.offers(0)
+    leases.change_rate(Rate(10_000, per=1), 0)
+
+    leases.hear("a", Report(2, 1, 99, waiting=1), 0)
+
+    assert not leases.is_in_force(0)

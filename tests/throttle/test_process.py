@@ -122,12 +122,12 @@ def test_a_declared_ramp_begins_at_once() -> None:
     assert owner.applied == [(2, 20)]
 
 
-def test_a_start_tells_the_first_rate_once() -> None:
+def test_a_start_leaves_it_to_its_caller_to_tell_the_first_rate() -> None:
     told: list[Rate] = []
 
     process = started_on(ManualClock(), UP, gevent.spawn, told.append)
 
-    assert told == [SLOW]
+    assert told == []
     process.stop()
     settle()
 

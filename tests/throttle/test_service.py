@@ -10,6 +10,7 @@ from crowsg.errors import (
     CannotChangeRate,
     InvalidThrottle,
     NoSuchThrottle,
+    ThrottleError,
     ThrottleStopped,
     WrongReconfiguration,
 )
@@ -17,6 +18,9 @@ from crowsg.rate import Ramp, Rate
 from crowsg.telemetry.bus import Bus
 from crowsg.testing import ManualClock, capture_events
 from crowsg.testing.manual_clock import settle
+from crowsg.throttle.beats import plain_ending, plain_grant
+from crowsg.throttle.lease import Lease, Terms
+from crowsg.throttle.owner import ThrottleState
 from crowsg.throttle.process import RampProgress
 from crowsg.throttle.service import Throttles
 
@@ -532,3 +536,229 @@ def test_a_permit_of_an_open_model_is_due_as_the_schedule_says(
     clock.advance(0.009)
 
     assert throttles.wait_unheld("a").due == 0
+
+
+class FarOwner:
+    """An owner on another node, that starts whatever is asked."""
+
+    def __init__(self) -> None:
+        self.life = 5
+        self.asked: list[tuple[str, bool]] = []
+
+    def start(self, name: str, declared: Any, *, is_late: bool = False) -> Any:
+        self.asked.append((name, is_late))
+        return "started", self.state(name)
+
+    def state(self, name: str) -> ThrottleState:
+        return ThrottleState(Rate(10), False, None, 0, Rate(10), self.life)
+
+    def stop(self, name: str) -> None:
+        """Nothing is left of it."""
+
+
+def following(throttles: Throttles, *, is_late: bool = False) -> FarOwner:
+    far = FarOwner()
+    owner: Any = far
+    throttles.follow(owner, lambda _: None, is_late=is_late)
+    return far
+
+
+def lease(throttles: Throttles, rate: Rate, sequence: int = 1, life: int = 5) -> Any:
+    """Return a lease of everything, in answer to a report that is sent now."""
+    number = throttles.reports()[0][2][0]
+    state = ThrottleState(rate, False, None, 0, rate, life)
+    return plain_grant("a", Lease(Terms.everything(rate), life, sequence, 300, number), state)
+
+
+def foreign_lease(life: int) -> Any:
+    """Return a lease that nobody asked for."""
+    state = ThrottleState(Rate.UNLIMITED, False, None, 0, Rate.UNLIMITED, life)
+    return plain_grant("a", Lease(Terms.everything(Rate.UNLIMITED), life, 1, 300), state)
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_a_start_asks_whoever_owns_the_throttles(throttles: Throttles, is_late: bool) -> None:
+    owner = following(throttles, is_late=is_late)
+
+    outcome = throttles.start("a", 10)
+
+    assert (outcome, owner.asked, throttles.names()) == ("started", [("a", is_late)], ("a",))
+
+
+def test_what_the_owner_tells_of_the_rate_is_told(throttles: Throttles) -> None:
+    following(throttles)
+    throttles.start("a", 10)
+
+    throttles.take_leases([lease(throttles, Rate(20))])
+
+    assert throttles.infos()["a"].rate == Rate(20)
+
+
+def test_an_older_lease_tells_nothing(throttles: Throttles) -> None:
+    following(throttles)
+    throttles.start("a", 10)
+    throttles.take_leases([lease(throttles, Rate(20), sequence=2)])
+
+    throttles.take_leases([lease(throttles, Rate(30), sequence=1)])
+
+    assert throttles.info("a").rate == Rate(20)
+
+
+@pytest.mark.parametrize(
+    ("life", "is_open"),
+    [
+        pytest.param(4, True, id="a former life"),
+        pytest.param(5, False, id="this life"),
+        pytest.param(6, False, id="a later one, which ends all before"),
+    ],
+)
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda throttles, life: throttles.closed_by_owner("a", life), id="word"),
+        pytest.param(
+            lambda throttles, life: throttles.take_leases([plain_ending("a", life)]), id="answer"
+        ),
+    ],
+)
+def test_the_owner_ends_a_life_of_a_throttle(
+    throttles: Throttles, end: Callable[[Throttles, int], None], life: int, is_open: bool
+) -> None:
+    following(throttles)
+    throttles.start("a", 10)
+    greenlet = gevent.spawn(throttles.wait, "a")
+    settle()
+
+    end(throttles, life)
+    settle()
+
+    assert (bool(throttles.names()), not greenlet.dead) == (is_open, is_open)
+    greenlet.kill()
+
+
+def test_a_lease_of_a_later_life_ends_the_one_before(throttles: Throttles) -> None:
+    following(throttles)
+    throttles.start("a", 10)
+
+    throttles.take_leases([lease(throttles, Rate(10), life=6)])
+
+    assert throttles.names() == ()
+
+
+def test_a_start_joins_the_later_life(throttles: Throttles) -> None:
+    owner = following(throttles)
+    throttles.start("a", 10)
+    greenlet = gevent.spawn(throttles.wait, "a")
+    settle()
+    owner.life = 6
+
+    throttles.start("a", 10)
+    settle()
+
+    assert isinstance(greenlet.exception, ThrottleStopped)
+    assert throttles.names() == ("a",)
+
+
+def test_what_ended_here_is_not_joined_again(throttles: Throttles) -> None:
+    following(throttles)
+    throttles.start("a", 10)
+    throttles.stop_all()
+
+    with pytest.raises(NoSuchThrottle):
+        throttles.wait("a")
+
+
+def test_a_name_that_is_none_is_asked_of_nobody(throttles: Throttles) -> None:
+    owner = following(throttles)
+
+    with pytest.raises(InvalidThrottle):
+        throttles.start("a\n", 10)
+
+    assert owner.asked == []
+
+
+def test_a_node_alone_has_nothing_to_report(throttles: Throttles) -> None:
+    throttles.start("a", 10)
+
+    assert throttles.reports() == []
+
+
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        pytest.param(lambda throttles: throttles.closed_by_owner("a", 1 << 61), id="word"),
+        pytest.param(
+            lambda throttles: throttles.take_leases([plain_ending("a", 1 << 61)]), id="answer"
+        ),
+        pytest.param(
+            lambda throttles: throttles.take_leases([foreign_lease(1 << 61)]), id="a later life"
+        ),
+    ],
+)
+def test_nobody_else_ends_or_grants_what_this_node_owns(
+    throttles: Throttles, meddle: Callable[[Throttles], None]
+) -> None:
+    throttles.start("a", "1/min")
+    throttles.wait("a")
+    greenlet = gevent.spawn(throttles.wait, "a")
+    settle()
+
+    meddle(throttles)
+    settle()
+
+    info = throttles.info("a")
+    assert (info.granted, info.waiting) == (1, 1)
+    greenlet.kill()
+
+
+def test_a_lease_of_a_former_life_grants_nothing(throttles: Throttles) -> None:
+    following(throttles)
+    throttles.start("a", 10)
+    greenlet = gevent.spawn(throttles.wait, "a")
+    settle()
+
+    throttles.take_leases([lease(throttles, Rate.UNLIMITED, life=4)])
+    settle()
+
+    assert (greenlet.dead, throttles.info("a").rate) == (False, Rate(10))
+    greenlet.kill()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda throttles: throttles.own(), id="own"),
+        pytest.param(following, id="follow"),
+    ],
+)
+def test_the_owner_changes_only_while_no_throttle_runs(
+    throttles: Throttles, change: Callable[[Throttles], object]
+) -> None:
+    throttles.start("a", 10)
+
+    with pytest.raises(ThrottleError, match="while they run: a"):
+        change(throttles)
+
+    throttles.stop("a")
+    change(throttles)
+
+
+def test_a_node_that_followed_owns_again(throttles: Throttles) -> None:
+    following(throttles)
+    throttles.start("a", 10)
+    throttles.stop("a")
+
+    throttles.own()
+    throttles.start("a", "infinity")
+
+    assert throttles.wait("a").late == 0
+
+
+def test_a_spoilt_message_of_leases_changes_nothing(throttles: Throttles) -> None:
+    following(throttles)
+    throttles.start("a", 10)
+
+    with pytest.raises(InvalidThrottle):
+        throttles.take_leases([lease(throttles, Rate(20)), None])
+
+    assert throttles.info("a").rate == Rate(10)

@@ -116,6 +116,51 @@ def test_an_older_lease_does_not_count(epoch: int, sequence: int) -> None:
     assert bench.gate.terms == HALF
 
 
+@pytest.mark.parametrize(
+    ("sequence", "counts"),
+    [
+        pytest.param(4, False, id="one before"),
+        pytest.param(5, False, id="the same again"),
+        pytest.param(6, True, id="a later one"),
+    ],
+)
+def test_whether_a_lease_counts_is_told(sequence: int, counts: bool) -> None:
+    bench = Bench()
+    bench.hold(HALF, 5)
+
+    lease = Lease(HALF, 1, sequence, TTL_NS, bench.report())
+
+    assert bench.tenant.hold(lease) == counts
+
+
+def test_a_lease_that_ran_out_on_its_way_does_not_count_and_tells_so() -> None:
+    bench = Bench()
+    number = bench.report()
+    bench.clock.advance(TTL_S)
+
+    assert not bench.tenant.hold(Lease(HALF, 1, 1, TTL_NS, number))
+
+
+def test_reports_of_a_later_tenant_count_higher() -> None:
+    bench = Bench()
+    before = [bench.report() for _ in range(9)][-1]
+    bench.clock.advance(0.001)
+
+    later: list[Report] = []
+    Tenant(bench.clock, Gate(bench.clock, "a"), lambda: 0, later.append).report()
+
+    assert later[0].number > before
+
+
+def test_a_tenant_is_closed_for_good() -> None:
+    bench = Bench()
+    was_closed = bench.tenant.is_closed
+
+    bench.tenant.close()
+
+    assert (was_closed, bench.tenant.is_closed) == (False, True)
+
+
 def test_an_older_lease_does_not_make_the_later_one_last_longer() -> None:
     bench = Bench()
     bench.hold(HALF, 5)
