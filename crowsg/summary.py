@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from crowsg.controller.status import State
 from crowsg.health.record import HealthSummary
@@ -18,6 +18,11 @@ from crowsg.throttle.info import ThrottleInfo
 from crowsg.users.counts import UserCounts
 
 SCHEMA = 1
+
+NodeState = State | Literal["dead"]
+"""State of a node's controller, or that the node was given up while it took part."""
+
+DEAD: NodeState = "dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +52,14 @@ class NodeSummary:
 
     Attributes:
         name: Which node.
-        state: State of its controller at the end.
+        state: State of its controller at the end; ``dead`` where it was lost before.
         users: What became of its users.
         health: What it was itself like.
         gaps: Times of which nothing is known, as (from, to) in seconds since the start.
     """
 
     name: str
-    state: State
+    state: NodeState
     users: UserCounts
     health: HealthSummary
     gaps: tuple[tuple[float, float], ...] = ()

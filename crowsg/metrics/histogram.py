@@ -19,7 +19,7 @@ Distributions over coarser limits, as Prometheus asks for, are sums over slices 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from operator import sub
+from operator import add, sub
 
 SUB_BUCKETS = 64
 _SHIFT = 6
@@ -104,6 +104,12 @@ class Histogram:
             self.counts[index] += count
         self.sum_ns += other.sum_ns
         self.max_ns = max(self.max_ns, other.max_ns)
+
+    def add(self, low: int, counts: Sequence[int]) -> None:
+        """Add to the counts of the buckets from index ``low`` on; sum and maximum are left."""
+        self._grow(low + len(counts))
+        part = slice(low, low + len(counts))
+        self.counts[part] = map(add, self.counts[part], counts)
 
     def nonzero(self) -> Iterator[tuple[int, int]]:
         """Yield (index, count) of the buckets that hold samples, in order."""

@@ -1,54 +1,37 @@
-"""Everything on record of one run of a node."""
-
-from collections.abc import Callable
-from dataclasses import replace
+"""Everything on record of one run."""
 
 from crowsg.clock import SECOND, Breather, Clock
-from crowsg.controller.status import Status
-from crowsg.health.monitor import Health
-from crowsg.health.record import HealthRecord
-from crowsg.metrics.failures import FailureGroup
 from crowsg.metrics.figures import OperationSummary, summary_of
 from crowsg.metrics.names import spelled
-from crowsg.metrics.recorder import Recorder, values_of
 from crowsg.record.changes import Changes
 from crowsg.record.sample import Sample, Window
-from crowsg.summary import NodeSummary, Summary
+from crowsg.record.subject import Subject
+from crowsg.summary import Summary
 from crowsg.telemetry.bus import Bus
 
 RUNNING = "running"
 
 
 class RunRecord:
-    """Looks at the services of a node while it runs, and sums up.
+    """Looks at a node, or at several, while a run goes on, and sums up.
 
     Attributes:
         began_ns: When the run began, in nanoseconds of the clock.
         changes: What was changed.
+        subject: Who is looked at.
 
     Args:
-        node: Name of the node.
+        node: Name of this node.
         clock: Tells when.
         telemetry: Tells of changes.
-        status: Tells where the node stands.
-        recorder, health: What there is to look at.
+        subject: Who is looked at.
     """
 
-    def __init__(
-        self,
-        node: str,
-        clock: Clock,
-        telemetry: Bus,
-        status: Callable[[], Status],
-        recorder: Recorder,
-        health: Health,
-    ) -> None:
+    def __init__(self, node: str, clock: Clock, telemetry: Bus, subject: Subject) -> None:
         self._node = node
         self._clock = clock
         self._telemetry = telemetry
-        self._status = status
-        self._recorder = recorder
-        self._health = health
+        self.subject = subject
         self._run_id = self._scenario = ""
         self.began_ns = clock.now_ns()
         self._started_at = 0.0
@@ -81,26 +64,28 @@ class RunRecord:
     @property
     def is_saturated(self) -> bool:
         """Whether the generator was the limit in any second so far."""
-        return self._health_record.is_saturated
+        return self.subject.is_saturated
 
     def sample(self) -> Sample:
         """Return the time since the last sample.
 
         Blocks: between two operations, so that many of them hold up nobody.
         """
-        operations, everything = self._window.take()
+        subject = self.subject
+        subject.refresh()
+        operations, everything = self._window.take(subject.operations)
         # No switch from here to the end: all of this is of one moment.
         from_s, self._sampled_s = self._sampled_s, self.elapsed_s()
-        reading = self._health.reading()
-        self._health_record.add(reading, from_s, self._sampled_s)
+        reading = subject.reading(from_s, self._sampled_s)
         return Sample(
             from_s,
             self._sampled_s,
-            self._status(),
+            subject.status(),
             operations,
             everything,
-            self._errors(),
+            subject.failures(),
             reading,
+            subject.workers,
         )
 
     def summary(self, exit_code: int | None = None, exit_reason: str = RUNNING) -> Summary:
@@ -108,9 +93,11 @@ class RunRecord:
 
         Blocks: between two operations, so that many of them hold up nobody.
         """
+        subject = self.subject
+        subject.refresh()
         seconds = self.elapsed_s()
         operations = self._operations(seconds)
-        recorder, status, health = self._recorder, self._status(), self._health_record.summary()
+        status = subject.status()
         return Summary(
             run_id=self._run_id,
             scenario=status.scenario or self._scenario,
@@ -121,36 +108,25 @@ class RunRecord:
             exit_reason=exit_reason,
             users=status.users,
             operations=operations,
-            counters=values_of(recorder.counters),
-            gauges=values_of(recorder.gauges),
-            checks={
-                spelled(key): (each.passed, each.failed) for key, each in recorder.checks.items()
-            },
+            counters=subject.counters(),
+            gauges=subject.gauges(),
+            checks=subject.checks(),
             throttles=status.throttles,
-            errors=self._errors(),
-            nodes=(NodeSummary(self._node, status.state, status.users, health),),
-            health=health,
+            errors=subject.failures(),
+            nodes=subject.nodes(),
+            health=subject.health(),
             events=self.changes.noted(),
         )
 
     def _operations(self, seconds: float) -> dict[str, OperationSummary]:
         breather = Breather(self._clock)
         summaries = {}
-        for key, operation in list(self._recorder.operations.items()):
+        for key, operation in list(self.subject.operations.items()):
             summaries[spelled(key)] = summary_of(operation, seconds)
             breather.breathe()
         return summaries
 
-    def _errors(self) -> tuple[FailureGroup, ...]:
-        # Copies: the groups themselves go on counting, and from when the scenario was loaded.
-        failures = self._recorder.failures
-        loaded_s = (failures.began_ns - self.began_ns) / SECOND
-        return tuple(
-            replace(each, first_s=each.first_s + loaded_s, last_s=each.last_s + loaded_s)
-            for each in failures.groups()
-        )
-
     def _restart_samples(self) -> None:
         self._sampled_s = 0.0
-        self._window = Window(self._clock, self._recorder.operations)
-        self._health_record = HealthRecord(self._health, self.began_ns)
+        self._window = Window(self._clock)
+        self.subject.begin(self.began_ns)

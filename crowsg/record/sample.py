@@ -19,11 +19,12 @@ class Sample:
 
     Attributes:
         from_s, to_s: The time it covers, in seconds since the start of the run.
-        status: The node at its end.
+        status: The run at its end.
         operations: Those with samples in that time, by name.
         everything: All operations in that time taken together.
         errors: The failures of the run so far, grouped, the most frequent first.
-        health: The generator itself in that time.
+        health: The generator itself in that time; with several nodes, the worst of them.
+        workers: How many other nodes carry the users; 0 for a lone node.
     """
 
     from_s: float
@@ -33,6 +34,7 @@ class Sample:
     everything: Interval
     errors: tuple[FailureGroup, ...]
     health: Reading
+    workers: int = 0
 
     @property
     def throttles(self) -> Mapping[str, ThrottleInfo]:
@@ -50,22 +52,23 @@ class Window:
 
     Args:
         clock: Tells when it is time to let others run.
-        operations: The operations, which grow.
     """
 
-    def __init__(self, clock: Clock, operations: Mapping[Key, Operation]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._operations = operations
         self._before: dict[Key, Operation] = {}
 
-    def take(self) -> tuple[dict[str, Interval], Interval]:
+    def take(self, operations: Mapping[Key, Operation]) -> tuple[dict[str, Interval], Interval]:
         """Return the operations with samples since the last call, and all of them together.
+
+        Args:
+            operations: The same as at the last call, grown since.
 
         Blocks: between two operations, so that many of them hold up nobody.
         """
         breather = Breather(self._clock)
         intervals, everything = {}, Operation()
-        for key, operation in list(self._operations.items()):
+        for key, operation in list(operations.items()):
             before = self._before.get(key) or Operation()
             if operation.differs_from(before):
                 # No switch from here to the copy: no sample falls between two windows.

@@ -10,7 +10,7 @@ from crowsg.record.sample import Sample
 from crowsg.report.layout import LABEL, Part, Section, arranged, wrapped
 from crowsg.report.line import Line, cells_of, fit, squeezed
 from crowsg.report.operations import Operations
-from crowsg.report.spelling import duration, number, shortened, size, stopwatch
+from crowsg.report.spelling import duration, number, shortened, size, stopwatch, workers
 from crowsg.text import line_of
 
 _MOST_THROTTLE = 24
@@ -63,7 +63,8 @@ class Dashboard:
         return [line.cut_to(width) for line in lines]
 
     def _head(self, sample: Sample, width: int) -> Line:
-        right = f"{_GAP}{sample.status.state}{_GAP}{stopwatch(sample.to_s)}"
+        told = (workers(sample.workers), sample.status.state, stopwatch(sample.to_s))
+        right = "".join([f"{_GAP}{each}" for each in told if each])
         return Line(fit(self._title, max(0, width - len(right))) + right, "bold")
 
     def _generator(self, sample: Sample) -> Iterator[Part]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from crowsg.clock import Clock
 from crowsg.record.sample import Sample
 from crowsg.report.outlet import Outlet
-from crowsg.report.spelling import duration, stopwatch
+from crowsg.report.spelling import duration, stopwatch, workers
 from crowsg.summary import Summary
 
 PATIENCE_S = 1.0
@@ -70,7 +70,7 @@ def line(sample: Sample) -> str:
     counts = sample.status.users.as_dict()
     del counts["asked"]
     shown = [f"{number} {name}" for name, number in counts.items() if number or name in _ALWAYS]
-    parts = [", ".join(shown), operations(sample), limit(sample)]
+    parts = [", ".join(shown), workers(sample.workers), operations(sample), limit(sample)]
     return f"{stopwatch(sample.to_s):>6}  {'; '.join(part for part in parts if part)}"
 
 

@@ -30,6 +30,11 @@ def number(count: int) -> str:
     return str(count) if count < 10**8 else f"{count // 10**6} M"
 
 
+def workers(count: int) -> str:
+    """Spell how many other nodes carry the users; empty for a lone node."""
+    return f"{count} worker{'s' if count > 1 else ''}" if count else ""
+
+
 def stopwatch(seconds: float) -> str:
     """Spell the time since the start: minutes and seconds."""
     whole = round(seconds)

@@ -1,6 +1,6 @@
 """The summary of a run for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from crowsg.metrics.figures import Latency
 from crowsg.report.spelling import duration, shortened, size
-from crowsg.summary import Summary
+from crowsg.summary import DEAD, NodeSummary, Summary
 
 _MAX_ERRORS = 10
 _MAX_SAMPLE = 200
@@ -32,6 +32,8 @@ def print_summary(summary: Summary) -> None:
         console.print(_checks(summary))
     if summary.errors:
         console.print(_errors(summary))
+    if len(summary.nodes) > 1:
+        console.print(_nodes(summary.nodes))
     console.print(_generator(summary))
     for stall in summary.health.stalls:
         text = f"the event loop was blocked for {duration(stall.seconds)} by {stall.place}"
@@ -85,6 +87,19 @@ def _errors(summary: Summary) -> Table:
     if hidden:
         count = sum(group.count for group in hidden)
         table.add_row(f"... and {len(hidden)} more kinds", str(count))
+    return table
+
+
+def _nodes(nodes: Sequence[NodeSummary]) -> Table:
+    table = _columns("node", "state", "started", "running", "ended", "cpu", "lag p99", "limit")
+    for each in nodes:
+        users, health = each.users, each.health
+        counts = (users.started, users.running, users.started - users.running)
+        lag = "" if health.loop_lag is None else duration(health.loop_lag.p99)
+        limit = f"[red]{health.saturated_s:.0f} s[/red]" if health.saturated_s else ""
+        state = f"[red]{each.state}[/red]" if each.state == DEAD else each.state
+        cpu = f"{health.cpu_mean:.0%}"
+        table.add_row(escape(each.name), state, *map(str, counts), cpu, lag, limit)
     return table
 
 

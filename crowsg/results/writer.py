@@ -11,7 +11,7 @@ from pathlib import Path
 from crowsg.background import Background, write_all
 from crowsg.clock import Breather, Clock
 from crowsg.errors import ResultsError
-from crowsg.metrics.lives import Life, Lives
+from crowsg.metrics.lives import Life
 from crowsg.record.run_record import RunRecord
 from crowsg.record.sample import Sample
 from crowsg.results.choice import Choice
@@ -40,10 +40,8 @@ class Results:
 
     Args:
         folder: Where they go; made with the folders above it where it is missing.
-        node: Name of the node.
         clock: Tells when it is time to let others run.
         record: What there is to write.
-        lives: The users that ended.
         max_users: See ``MAX_USERS``.
         background: Where they are written.
     """
@@ -51,19 +49,16 @@ class Results:
     def __init__(
         self,
         folder: Path,
-        node: str,
         clock: Clock,
         record: RunRecord,
-        lives: Lives,
         max_users: int = MAX_USERS,
         background: Background | None = None,
     ) -> None:
         # A scenario that changes the working directory does not move them.
         self._folder = folder.absolute()
-        self._node = safe(node)
         self._clock = clock
         self._record = record
-        self._lives = lives
+        self._ended = record.subject.ended
         self._choice = Choice(max_users, self._say_that_users_are_fewer)
         self._background = background or Background()
         self._made: list[Path] = []
@@ -91,7 +86,7 @@ class Results:
         if not os.access(self._folder, os.W_OK | os.X_OK):
             self._remove_what_was_made()
             raise ResultsError(f"{self._folder} cannot be written to")
-        self._lives.keep()
+        self._ended.keep()
 
     def see(self, sample: Sample) -> None:
         """Write what came since the last sample.
@@ -106,7 +101,8 @@ class Results:
             self._submit(_create, TIMESERIES_FILE, csv_of([TIMESERIES]))
             self._submit(_create, USERS_FILE, csv_of([USERS]))
         self._submit(_append, TIMESERIES_FILE, csv_of(timeseries_of(sample)))
-        self._write_users(self._lives.take())
+        for node, lives in self._ended.take().items():
+            self._write_users(safe(node), lives)
         if sample.to_s >= self._summary_due_s:
             self._summary_due_s = sample.to_s + SUMMARY_S
             self._write_summary(self._record.summary())
@@ -116,7 +112,7 @@ class Results:
 
         Blocks: until all is on disk, a minute at the most.
         """
-        self._lives.discard()
+        self._ended.discard()
         if summary is not None:
             self._write_summary(summary)
         elif not self._is_open:
@@ -131,16 +127,16 @@ class Results:
 
     def _give_up(self, why: object) -> None:
         """Say once that the files will not be complete, and take nothing more for them."""
-        self._lives.discard()
+        self._ended.discard()
         if not self._is_given_up:
             self._is_given_up = True
             _LOGGER.error("the files in %s are not complete: %s", self._folder, why)
 
-    def _write_users(self, lives: list[Life | range]) -> None:
+    def _write_users(self, node: str, lives: list[Life | range]) -> None:
         breather, began_ns = Breather(self._clock), self._record.began_ns
         chosen = self._choice.of(lives)
         while batch := list(islice(chosen, _BATCH)):
-            rows = (user_of(life, self._node, began_ns) for life in batch)
+            rows = (user_of(life, node, began_ns) for life in batch)
             self._submit(_append, USERS_FILE, csv_of(rows))
             breather.breathe()
 

@@ -3,6 +3,7 @@
 import math
 import random
 from bisect import bisect_right
+from collections import Counter
 from itertools import accumulate, pairwise
 
 import pytest
@@ -245,3 +246,17 @@ def test_a_bucket_lies_below_a_limit_when_its_middle_does(index: int) -> None:
     middle = middle_of(index)
 
     assert ends_of([middle - 1, middle]) == (index, index + 1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_counts_can_be_added_to_a_row_of_buckets(seed: int) -> None:
+    rng = random.Random(seed)
+    histogram, expected = Histogram(), Counter[int]()
+
+    for _ in range(5):
+        low, counts = 64 * rng.randrange(60), [rng.randrange(3) for _ in range(64)]
+        histogram.add(low, counts)
+        expected.update({low + at: count for at, count in enumerate(counts)})
+
+    assert dict(histogram.nonzero()) == dict(+expected)
+    assert (histogram.sum_ns, histogram.max_ns) == (0, 0)

@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -112,6 +113,12 @@ def test_the_first_line_says_what_runs_and_since_when() -> None:
 
     assert first.split() == ["scenarios/chat.py", "terminating", "1:15"]
     assert len(first) == 60
+
+
+def test_the_first_line_says_how_many_workers_there_are() -> None:
+    head = shown(replace(sample(62), workers=1))[0]
+
+    assert re.fullmatch(r"scenarios/chat\.py +1 worker  running  1:02", head)
 
 
 def test_a_title_moves_no_cursor() -> None:

@@ -1,6 +1,7 @@
 """The line a second."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -43,6 +44,12 @@ class Pipe:
 )
 def test_a_line_says_where_the_users_stand(seconds: int, counts: UserCounts, text: str) -> None:
     assert line(sample(seconds, users=counts)) == text
+
+
+def test_a_line_says_how_many_workers_there_are() -> None:
+    said = line(replace(sample(7), workers=3))
+
+    assert said == f"  0:07  {USERS}; 3 workers"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,15 @@
 
 import pytest
 
-from crowsg.report.spelling import duration, number, shortened, size, sparkline, stopwatch
+from crowsg.report.spelling import (
+    duration,
+    number,
+    shortened,
+    size,
+    sparkline,
+    stopwatch,
+    workers,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +69,11 @@ def test_no_duration_is_wider_than_eight_cells(exponent: int, digits: float) -> 
 )
 def test_a_number_has_eight_characters_at_the_most(count: int, text: str) -> None:
     assert number(count) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, ""), (1, "1 worker"), (20, "20 workers")])
+def test_workers_are_counted(count: int, text: str) -> None:
+    assert workers(count) == text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from crowsg.health.record import HealthSummary, StallSummary
 from crowsg.metrics.figures import Latency, OperationSummary
 from crowsg.report.table import print_summary
-from crowsg.summary import Summary
+from crowsg.summary import NodeSummary, Summary
 from crowsg.users.counts import UserCounts
 from tests.report.samples import failure
 
@@ -101,6 +101,29 @@ def test_gauges_and_checks_are_shown(capsys: pytest.CaptureFixture[str]) -> None
     assert {"queue 3", "sound 7 2"} <= set(lines)
 
 
+NODES = (
+    NodeSummary("a@host", "disabled", UserCounts(), HEALTH),
+    NodeSummary(
+        "[b]@host",
+        "dead",
+        UserCounts(asked=20, waiting=1, running=3, finished=6, cancelled=2, lost=8),
+        replace(HEALTH, saturated_s=3.2, loop_lag=Latency(0.1, 0.1, 0.1, 0.1, 0.002, 0.1, 0.1)),
+    ),
+)
+
+
+def test_each_of_several_nodes_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(replace(SUMMARY, nodes=NODES), capsys)
+
+    assert {"a@host disabled 0 0 0 25%", "[b]@host dead 17 3 14 25% 2 ms 3 s"} <= set(lines)
+
+
+def test_a_lone_node_has_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(replace(SUMMARY, nodes=NODES[:1]), capsys)
+
+    assert not [line for line in lines if line.startswith(("node", "a@host"))]
+
+
 def test_the_last_line_is_about_the_generator(capsys: pytest.CaptureFixture[str]) -> None:
     lags = Latency(0.001, 0.001, 0.001, 0.001, 0.002, 0.003, 0.004)
 
@@ -142,7 +165,7 @@ def test_everything_fits_eighty_columns(
     monkeypatch.setenv("COLUMNS", "80")
     latency = Latency(0.5, 0.123, 0.5, 0.456, 0.789, 1.0, 12.3)
     each = OperationSummary(9, 123_456, 1234, 12, {}, 12_345.6, latency, latency, 0.5)
-    print_summary(replace(SUMMARY, operations={"greet": each}))
+    print_summary(replace(SUMMARY, operations={"greet": each}, nodes=NODES))
 
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80

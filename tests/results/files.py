@@ -25,8 +25,7 @@ def results_of(
 ) -> Results:
     """Return an observer of the next run that writes its files."""
     node = bench.node
-    lives = node.recorder.lives
-    results = Results(folder, node.name, node.clock, node.record, lives, max_users, background)
+    results = Results(folder, node.clock, node.record, max_users, background)
     results.prepare()
     return results
 

@@ -12,8 +12,8 @@ from gevent.event import Event
 
 from crowsg import Rate, Variable, metrics, users
 from crowsg.controller.status import State
+from crowsg.summary import DEAD, Summary
 from crowsg.summary import SCHEMA as VERSION
-from crowsg.summary import Summary
 from tests.record.runs import BusyBench, Execution, summary_of_run
 from tests.results.example import SUMMARY
 from tests.results.schema import (
@@ -156,7 +156,7 @@ def test_it_ships_with_the_package() -> None:
 
 def test_it_tells_its_version_and_the_states_of_a_node() -> None:
     assert SCHEMA["properties"]["schema"]["const"] == VERSION
-    assert SCHEMA["$defs"]["node"]["properties"]["state"]["enum"] == list(get_args(State))
+    assert SCHEMA["$defs"]["node"]["properties"]["state"]["enum"] == [*get_args(State), DEAD]
 
 
 def test_every_key_is_described() -> None:
