@@ -8,7 +8,8 @@
 ``crowsg.throttle``     rates that scenario code waits on, changed while it runs
 ``crowsg.telemetry``    events of a node, and who listens
 ``crowsg.controller``   a node driven with id ranges of its own
-``crowsg.code``         the scenarios a node knows
+``crowsg.dist``         a run over several nodes, steered from any of them
+``crowsg.code``         the scenarios a node knows, and brings to others
 ``crowsg.testing``      a manual clock, captured events, the pytest plugin
 ======================  ===========================================================================
 

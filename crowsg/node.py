@@ -12,13 +12,24 @@ import gevent
 from gevent.pool import Group
 
 from crowsg.clock import Clock, MonotonicClock
+from crowsg.cluster.identity import Identity, new_incarnation
+from crowsg.cluster.link import Link
 from crowsg.code.server import CodeServer, code_paths
 from crowsg.config.settings import Settings, Values
 from crowsg.config.sources import PARSER_VARIABLE, from_toml, load_parser
 from crowsg.context import Scope, adopt, node_context, scope_of
+from crowsg.controller.arriving import Arriving
 from crowsg.controller.life_cycle import STOP_TIMEOUT, USER_RATE, LifeCycle, ScenarioReference
 from crowsg.controller.machine import Controller
-from crowsg.errors import NodeError
+from crowsg.dist.leadership import Leadership
+from crowsg.dist.recruiting import Plan
+from crowsg.dist.run_settings import packed
+from crowsg.dist.service import Dist
+from crowsg.dist.snapshot import Snapshots
+from crowsg.dist.station import Station
+from crowsg.dist.whole import Whole
+from crowsg.dist.worker import Carriers
+from crowsg.errors import NoCluster, NodeError
 from crowsg.exporter.service import Exporter, is_asked_for
 from crowsg.health.collector import CollectorPolicy
 from crowsg.health.limits import raise_file_limit
@@ -28,8 +39,9 @@ from crowsg.local import Local
 from crowsg.local_runner import LocalRunner
 from crowsg.metrics.failures import FailureGroup
 from crowsg.metrics.recorder import Recorder
-from crowsg.one_run import Observer, OneRun, RunOptions
+from crowsg.one_run import Observer, OneRun, Runner, RunOptions
 from crowsg.record.run_record import RunRecord
+from crowsg.record.subject import LoneNode
 from crowsg.results.writer import Results
 from crowsg.scenario.callbacks import Callbacks
 from crowsg.scenario.loading import Scenario, from_module, load
@@ -38,6 +50,7 @@ from crowsg.telemetry.bus import Bus
 from crowsg.throttle.actions import Actions
 from crowsg.throttle.open_model import Arrivals
 from crowsg.throttle.permit import Permit
+from crowsg.throttle.processes import Processes
 from crowsg.throttle.service import Throttles
 from crowsg.users.crowd import Crowd
 from crowsg.users.messages import copied
@@ -78,6 +91,8 @@ class Node:
         self._started = False
         self.file_limit = 0
         self.shared: dict[str, Any] = {}
+        self._station: Station | None = None
+        self._whole_record: RunRecord | None = None
 
         self.telemetry = Bus(self.clock)
         self.recorder = Recorder(self.clock, self._log_failure)
@@ -92,6 +107,7 @@ class Node:
         self.crowd = self._build_crowd()
         self.life = self._build_life()
         self.controller = self._build_controller()
+        self._arriving = Arriving(self.controller, self.spawn, self._admit)
         self.local = Local(self.controller)
         self.health = Health(self.clock, self.spawn)
         self.record = self._build_record()
@@ -146,6 +162,8 @@ class Node:
         if not self._started:
             return
         self._started = False
+        if self._station is not None:
+            self._station.close()
         self.exporter.stop()
         self.health.stop()
         self.crowd.abandon()
@@ -153,6 +171,7 @@ class Node:
         self.telemetry.detach(log.HANDLER_ID)
         self.stray_errors.stop()
         self.collector.stop()
+        self.code.close()
 
     def __enter__(self) -> Self:
         """Start, and be the current node of this greenlet until the block ends."""
@@ -172,10 +191,71 @@ class Node:
         greenlet.start()
         return greenlet
 
-    def one_run(self, options: RunOptions, observers: Iterable[Observer] = ()) -> OneRun:
-        """Return a run of this node, to be executed."""
-        runner = LocalRunner(self.controller, self.crowd, self.spawn, self._admit)
-        return OneRun(self.clock, runner, self.record, self.spawn, options, observers)
+    def one_run(
+        self,
+        options: RunOptions,
+        observers: Iterable[Observer] = (),
+        *,
+        over_cluster: bool = False,
+    ) -> OneRun:
+        """Return a run to be executed, of this node or of the cluster's workers.
+
+        Raises:
+            NoCluster: It is to be of the workers, and this node is in no cluster.
+        """
+        runner: Runner = LocalRunner(self.controller, self.crowd, self._arriving)
+        if self._station is not None and over_cluster:
+            runner = self._station.runner()
+        record = self._record_of(over_cluster)
+        return OneRun(self.clock, runner, record, self.spawn, options, observers)
+
+    def enter_cluster(
+        self, link: Link, cluster: str = "crowsg", join: Iterable[str] = ()
+    ) -> Station:
+        """Become a node of a cluster, until this one stops.
+
+        Args:
+            link: How it is connected.
+            cluster: Name of the cluster; nodes of others are refused.
+            join: Addresses of nodes that are known, ``host[:port]``.
+
+        Raises:
+            InvalidAddress: It cannot listen, or an address is none.
+
+        Blocks: never.
+        """
+        identity = Identity(self.name, new_incarnation(), cluster)
+        station = self._build_station(identity, link)
+        subject = Whole(station.master, self.controller.status)
+        self._whole_record = RunRecord(self.name, self.clock, self.telemetry, subject)
+        self.exporter.enter_cluster(station.role, station.states)
+        try:
+            station.open(join)
+        except BaseException:
+            station.close()
+            raise
+        self._station = station
+        return station
+
+    @property
+    def station(self) -> Station:
+        """The node's place in its cluster.
+
+        Raises:
+            NoCluster: It is in none.
+        """
+        if self._station is None:
+            raise NoCluster(self.name)
+        return self._station
+
+    @property
+    def dist(self) -> Dist:
+        """The verbs of the cluster; see ``crowsg.dist``.
+
+        Raises:
+            NoCluster: The node is in none.
+        """
+        return self.station.dist
 
     def arrivals(self, name: str, user: User, max_in_flight: int) -> Arrivals:
         """Return a driver of the throttle ``name`` for a user; see ``throttle.arrivals``."""
@@ -184,13 +264,13 @@ class Node:
             self.clock, self.throttles, self.recorder.failures, operation, user, max_in_flight
         )
 
-    def results(self, folder: Path) -> Results:
+    def results(self, folder: Path, *, over_cluster: bool = False) -> Results:
         """Return an observer of the next run that writes its files.
 
         Raises:
             ResultsError: They cannot be written there.
         """
-        results = Results(folder, self.name, self.clock, self.record, self.recorder.lives)
+        results = Results(folder, self.clock, self._record_of(over_cluster))
         results.prepare()
         return results
 
@@ -223,14 +303,10 @@ class Node:
         )
 
     def _build_record(self) -> RunRecord:
-        return RunRecord(
-            self.name,
-            self.clock,
-            self.telemetry,
-            self.controller.status,
-            self.recorder,
-            self.health,
+        subject = LoneNode(
+            self.name, self.clock, self.controller.status, self.recorder, self.health
         )
+        return RunRecord(self.name, self.clock, self.telemetry, subject)
 
     def _build_exporter(self) -> Exporter:
         return Exporter(
@@ -243,6 +319,49 @@ class Node:
             self.throttles,
             self.health,
         )
+
+    def _build_station(self, identity: Identity, link: Link) -> Station:
+        snapshots = Snapshots(
+            self.clock,
+            self.controller.status,
+            self.recorder,
+            self.health,
+            self.throttles.waits,
+        )
+        carriers = Carriers(
+            self.controller,
+            self._arriving,
+            self.crowd,
+            self.settings,
+            self.throttles,
+            self.code,
+            snapshots,
+        )
+        lead = Leadership(
+            self.controller,
+            self.life,
+            self.throttles,
+            Processes(self.clock, self.telemetry, self.spawn),
+            snapshots,
+            self.code,
+            self._plan,
+        )
+        return Station(identity, link, carriers, lead, self.telemetry, self.clock, self.spawn)
+
+    def _plan(self, run: str, reference: ScenarioReference, settings: Mapping[str, Any]) -> Plan:
+        bundle = self.code.bundle_of(reference)
+        scenario, values = self._prepare(reference, settings, {})
+        self.life.configure(scenario, values)
+        # Below what a worker says of itself, but above what is declared.
+        defaults = {**values.file, **self.settings.of_environment(values.environment)}
+        return Plan(run, scenario.name, packed(settings), packed(defaults), bundle)
+
+    def _record_of(self, over_cluster: bool) -> RunRecord:
+        if not over_cluster:
+            return self.record
+        if self._whole_record is None:
+            raise NoCluster(self.name)
+        return self._whole_record
 
     def _admit(self) -> Permit:
         return self.throttles.wait_unheld(USER_RATE)

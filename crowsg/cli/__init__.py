@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from crowsg.cli.dist import dist
+from crowsg.cli.keys import keys
+from crowsg.cli.node import node
 from crowsg.cli.run import run
 from crowsg.cli.scenarios import scenarios
 from crowsg.errors import EXIT_ABORTED, EXIT_INTERNAL, EXIT_USAGE, CrowsgError
@@ -25,8 +28,8 @@ def cli() -> None:
     """Load for systems with many stateful, long-lived users."""
 
 
-cli.add_command(run)
-cli.add_command(scenarios)
+for command in (run, node, dist, keys, scenarios):
+    cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

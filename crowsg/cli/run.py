@@ -13,6 +13,8 @@ import click
 from gevent.event import Event
 
 from crowsg.background import write_all
+from crowsg.cli.fleet import Fleet, fleet_options
+from crowsg.cli.joining import name_option, node_name
 from crowsg.cli.types import Duration, IdRange, RateType
 from crowsg.config.settings import Text
 from crowsg.config.sources import from_assignments
@@ -64,6 +66,8 @@ View = LiveView | Progress
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the files of the run, a new one."
 )
+@fleet_options
+@name_option
 @click.option("--linger", type=Duration(), help="Serve the final metrics for this time (0s).")
 @click.option(
     "--fail-on-saturation", is_flag=True, help="Exit with 98 if crowsg itself was the limit."
@@ -81,6 +85,8 @@ def run(  # noqa: PLR0913 - an argument is an option
     fail_on_saturation: bool,
     quiet: bool,
     as_json: bool,
+    fleet: Fleet | None,
+    name: str | None,
     user_rate: Rate | None,
     arrivals: Rate | None,
     duration: float | None,
@@ -94,6 +100,9 @@ def run(  # noqa: PLR0913 - an argument is an option
 
     With --arrivals each arrival is a user of its own, an open model: it ends after --duration or on
     Ctrl-C, and who finds --users others there never starts.
+
+    With --nodes the users are carried by worker processes of this machine, with --expect-nodes by
+    nodes that join this one (crowsg node --join); this process leads the run and carries none.
 
     Meanwhile Prometheus can scrape it: CROWSG_PROMETHEUS_HOST and CROWSG_PROMETHEUS_PORT say where,
     127.0.0.1:9464 or the next free port by default.
@@ -109,11 +118,11 @@ def run(  # noqa: PLR0913 - an argument is an option
         fail_on_saturation,
         arrivals is not None,
     )
-    with Node(settings_file=config) as node:
+    with Node(node_name(name, "crowsg"), settings_file=config) as node:
         at_once = (users or 0) if arrivals else asked.last_id + 1 - asked.first_id
         if warning := file_warning(at_once, node.file_limit):
             click.echo(f"warning: {warning}", err=True)
-        summary = _execute(node, asked, out, quiet)
+        summary = _execute(node, asked, fleet, out, quiet)
         with _lingering(linger):
             _print(summary, as_json)
     return summary.exit_code or 0
@@ -132,17 +141,36 @@ def _refuse_what_excludes_another(
         raise click.UsageError("--arrivals needs a rate in time, such as 100/s")
 
 
-def _execute(node: Node, asked: RunOptions, out: Path | None, quiet: bool) -> Summary:
+def _execute(
+    node: Node, asked: RunOptions, fleet: Fleet | None, out: Path | None, quiet: bool
+) -> Summary:
     node.watch()
     address = node.serve_metrics()
-    observers: list[Observer] = [] if out is None else [node.results(out)]
+    if fleet is None:
+        return _run(node, asked, out, quiet, address)
+    with fleet.joined(node, quiet):
+        return _run(node, asked, out, quiet, address, over_cluster=True)
+
+
+def _run(
+    node: Node,
+    asked: RunOptions,
+    out: Path | None,
+    quiet: bool,
+    address: str,
+    *,
+    over_cluster: bool = False,
+) -> Summary:
+    observers: list[Observer] = []
+    if out is not None:
+        observers.append(node.results(out, over_cluster=over_cluster))
     # Without a stderr, its descriptor may by now be anything else's.
     quiet = quiet or sys.stderr is None
     view = _view(str(asked.scenario), quiet)
     if not quiet:
         say = partial(click.echo, err=True)
         observers += [Announcement(say, f"metrics: http://{address}/metrics"), view]
-    one_run = node.one_run(asked, observers)
+    one_run = node.one_run(asked, observers, over_cluster=over_cluster)
     end_at_once = partial(_exit_at_once, view.last_words)
     with ended_by(_SIGNALS, one_run.interrupt, end_at_once), _printed_by(view.outlet):
         return one_run.execute()

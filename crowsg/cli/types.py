@@ -6,7 +6,10 @@ from typing import Any
 import click
 
 from crowsg.errors import InvalidThrottle
+from crowsg.processes import usable_cores
 from crowsg.rate import Rate
+
+MAX_PROCESSES = 1000
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*(s|m|h|)\Z")
@@ -52,3 +55,18 @@ class IdRange(click.ParamType[tuple[int, int]]):
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             self.fail(f"{value!r} is no range of ids: try 1-100", param, ctx)
         return int(match[1]), int(match[2])
+
+
+class NodeCount(click.ParamType[int]):
+    """A number of processes, or ``auto`` for one on each core."""
+
+    name = "nodes"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Return the number."""
+        text = str(value).strip()
+        if text == "auto":
+            return usable_cores()
+        if not text.isdecimal() or not 1 <= int(text) <= MAX_PROCESSES:
+            self.fail(f"{value!r} is no number of processes: try 4, or auto", param, ctx)
+        return int(text)

@@ -39,11 +39,17 @@ class _Only(Collector):
         return (self._family,)
 
 
+def spelled(family: Metric) -> str:
+    """Return one family as text."""
+    return generate_latest(_Only(family)).decode()
+
+
 class NodeSeries:
     """Tells the series of one node.
 
     Args:
-        node, role: Who it is.
+        node: Who it is.
+        role: Tells what it is in its cluster.
         status: Tells where it stands.
         lives: How long its users lived.
         callbacks: How long callbacks of scenarios took.
@@ -53,13 +59,14 @@ class NodeSeries:
     def __init__(
         self,
         node: str,
-        role: str,
+        role: Callable[[], str],
         status: Callable[[], Status],
         lives: Lives,
         callbacks: CallbackTimes,
         health: Health,
     ) -> None:
-        self._info = {"node": line_of(node), "role": role, "version": version("crowsg")}
+        self._info = {"node": line_of(node), "version": version("crowsg")}
+        self._role = role
         self._status = status
         self._lives = lives
         self._callbacks = callbacks
@@ -68,12 +75,13 @@ class NodeSeries:
     def pieces(self) -> Iterator[str]:
         """Yield the text in pieces, each of one moment."""
         for family in self._families():
-            yield generate_latest(_Only(family)).decode()
+            yield spelled(family)
         yield from self._callback_durations()
 
     def _families(self) -> Iterable[Metric]:
         status = self._status()
-        yield InfoMetricFamily("crowsg_node", "The node.", value=self._info)
+        info = {**self._info, "role": self._role()}
+        yield InfoMetricFamily("crowsg_node", "The node.", value=info)
         yield _state(status.state)
         yield from self._users(status)
         lags, pauses = self._health.lag.lags, self._health.pauses.pauses

@@ -67,13 +67,16 @@ class MetricsServer:
 
     Args:
         page: Returns the text of a scrape.
-        labels: What service discovery tells of the node.
+        labels: Tells what service discovery says of the node.
         request_s: Seconds a request, or the next one on the same connection, may take to come, be
             answered and be read.
     """
 
     def __init__(
-        self, page: Callable[[], bytes], labels: dict[str, str], request_s: float = REQUEST_S
+        self,
+        page: Callable[[], bytes],
+        labels: Callable[[], dict[str, str]],
+        request_s: float = REQUEST_S,
     ) -> None:
         self._page = page
         self._labels = labels
@@ -145,7 +148,7 @@ class MetricsServer:
             return self._scraped()
         if path == "/sd/prometheus":
             # By the address the scraper used: an interface may have many, 0.0.0.0 is none.
-            targets = [{"targets": [asked_host or self.address], "labels": self._labels}]
+            targets = [{"targets": [asked_host or self.address], "labels": self._labels()}]
             return "200 OK", "application/json", json.dumps(targets).encode()
         if path == "/":
             return "200 OK", _TEXT, _INDEX

@@ -7,7 +7,8 @@ from crowsg.clock import Clock
 from crowsg.controller.status import Status
 from crowsg.errors import InvalidAddress
 from crowsg.exporter.callbacks import CallbackTimes
-from crowsg.exporter.node_series import NodeSeries
+from crowsg.exporter.cluster_series import ClusterSeries
+from crowsg.exporter.node_series import NodeSeries, spelled
 from crowsg.exporter.page import Page
 from crowsg.exporter.recorded import recorded
 from crowsg.exporter.server import DEFAULT_HOST, MetricsServer
@@ -51,14 +52,32 @@ class Exporter:
         self._recorder = recorder
         self._throttles = throttles
         self._callbacks = CallbackTimes()
-        self._series = NodeSeries(node, LONE, status, recorder.lives, self._callbacks, health)
+        self._node = node
+        self._role: Callable[[], str] = lambda: LONE
+        self._cluster: ClusterSeries | None = None
+        self._series = NodeSeries(
+            node, lambda: self._role(), status, recorder.lives, self._callbacks, health
+        )
         self._page = Page(clock, self._pieces, is_over)
-        self._server = MetricsServer(self._page.text, {"node": node, "role": LONE})
+        self._server = MetricsServer(self._page.text, self._labels)
 
     @property
     def address(self) -> str:
         """Where the series are served, ``host:port``; empty while they are not."""
         return self._server.address
+
+    def enter_cluster(
+        self, role: Callable[[], str], states: Callable[[], Mapping[str, int]]
+    ) -> None:
+        """Tell the series of a cluster too.
+
+        Args:
+            role: Tells what this node is there: ``master``, ``worker`` or ``node``.
+            states: Tells how many other nodes are in each state.
+        """
+        self._role = role
+        self._cluster = ClusterSeries(states)
+        self._cluster.attach(self._telemetry)
 
     def start(self) -> None:
         """Begin to count."""
@@ -77,10 +96,18 @@ class Exporter:
         """Count and serve no more."""
         self._server.stop()
         self._callbacks.detach(self._telemetry)
+        if self._cluster is not None:
+            self._cluster.detach(self._telemetry)
+
+    def _labels(self) -> dict[str, str]:
+        return {"node": self._node, "role": self._role()}
 
     def _pieces(self) -> Iterable[str]:
         yield from recorded(self._recorder, self._throttles)
         yield from self._series.pieces()
+        if self._cluster is not None:
+            for family in self._cluster.families():
+                yield spelled(family)
 
 
 def is_asked_for(environment: Mapping[str, str]) -> bool:

@@ -6,27 +6,30 @@ among them is promised, and one that raises is detached and reported. Times are 
 
 Every event of one node; ``execute`` events carry ``monotonic_time`` in the metadata:
 
-================================  ==================  ==============================================
-event                             measurements        metadata
-================================  ==================  ==============================================
-crowsg, scenario, init, *         span                scenario
-crowsg, scenario, start, *        span                scenario, state, user_id
-crowsg, scenario, terminate, *    span                scenario, state
-crowsg, scenario, setup, *        span                scenario
-crowsg, scenario, teardown, *     span                scenario
-crowsg, controller, users         count               scenario, type (add or remove)
-crowsg, controller, settings      count               scenario, names
-crowsg, throttle, init            count 1             name
-crowsg, throttle, rate            rate, interval (s)  name
-crowsg, throttle, request         count 1             name
-crowsg, throttle, execute         count 1             name
-crowsg, throttle, failure         error 1             name, reason
-crowsg, config, get               error 1             setting, reason
-crowsg, config, verify            error 1             setting, reason, method
-crowsg, config, env               error 1             setting, reason, method
-crowsg, config, update            error 1             setting, reason
-telemetry, handler, failure       error 1             handler_id, event, kind, reason, msg
-================================  ==================  ==============================================
+=================================  ==================  =============================================
+event                              measurements        metadata
+=================================  ==================  =============================================
+crowsg, scenario, init, *          span                scenario
+crowsg, scenario, start, *         span                scenario, state, user_id
+crowsg, scenario, terminate, *     span                scenario, state
+crowsg, scenario, setup, *         span                scenario
+crowsg, scenario, teardown, *      span                scenario
+crowsg, controller, users          count               scenario, type (add or remove)
+crowsg, controller, settings       count               scenario, names
+crowsg, cluster, connect_nodes     count               nodes, state
+crowsg, cluster, nodedown          count               nodes, state
+crowsg, cluster, master_node_down  count               nodes, state
+crowsg, throttle, init             count 1             name
+crowsg, throttle, rate             rate, interval (s)  name
+crowsg, throttle, request          count 1             name
+crowsg, throttle, execute          count 1             name
+crowsg, throttle, failure          error 1             name, reason
+crowsg, config, get                error 1             setting, reason
+crowsg, config, verify             error 1             setting, reason, method
+crowsg, config, env                error 1             setting, reason, method
+crowsg, config, update             error 1             setting, reason
+telemetry, handler, failure        error 1             handler_id, event, kind, reason, msg
+=================================  ==================  =============================================
 
 The interval is left out for an unlimited rate. What measures an error also carries ``log_level``.
 

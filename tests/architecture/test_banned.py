@@ -8,6 +8,7 @@ import pytest
 from tests.architecture.package import Module, modules, references, refuse
 
 CLI = ("crowsg.cli",)
+LINK = ("crowsg.cluster.zerorpc_link",)
 NOBODY: tuple[str, ...] = ()
 
 # A dotted name, what lies below it included, and the modules or rooms that may refer to it;
@@ -30,8 +31,10 @@ ALLOWED = {
     "datetime.datetime.now": NOBODY,
     "datetime.datetime.utcnow": NOBODY,
     "asyncio": NOBODY,
-    "zerorpc": NOBODY,
-    "prometheus_client": ("crowsg.exporter.node_series",),
+    "zerorpc": LINK,
+    "zmq": (*LINK, "crowsg.cluster.keys", "crowsg.cluster.key_text"),
+    "msgpack": (*LINK, "crowsg.cluster.packing", "crowsg.users.wire"),
+    "prometheus_client": ("crowsg.exporter.node_series", "crowsg.exporter.cluster_series"),
     "pickle": NOBODY,
     "marshal": NOBODY,
     "shelve": NOBODY,

@@ -27,10 +27,26 @@ COMMANDS = {
 FLAGS = {
     "crowsg run": (
         "users ids user-rate arrivals duration max-duration stop-timeout set config out linger "
-        "fail-on-saturation quiet json help",
-        "nodes name bind keys expect-nodes wait on-node-loss journal stall-timeout "
-        "fail-if junit log-level log-json",
+        "fail-on-saturation quiet json nodes name bind keys expect-nodes wait cluster help",
+        "on-node-loss journal stall-timeout fail-if junit log-level log-json",
     ),
+    "crowsg node": ("name bind join keys cluster parent help", "journal stall-timeout"),
+    "crowsg dist do": (
+        "users user-rate stop-timeout set config node keys cluster json help",
+        "",
+    ),
+    "crowsg dist": ("help", ""),
+    "crowsg dist add": ("nodes node keys cluster json help", ""),
+    "crowsg dist remove": ("force nodes node keys cluster json help", ""),
+    "crowsg dist update": ("nodes node keys cluster json help", ""),
+    "crowsg dist stop": ("node keys cluster json help", ""),
+    "crowsg dist state": ("node keys cluster json help", ""),
+    "crowsg dist nodes": ("node keys cluster json help", ""),
+    "crowsg dist upload": ("node keys cluster json help", ""),
+    "crowsg keys": ("help", ""),
+    "crowsg keys new": ("name keys help", ""),
+    "crowsg keys allow": ("name keys help", ""),
+    "crowsg keys list": ("keys json help", ""),
     "crowsg scenarios": ("json help", ""),
     "crowsg scenarios list": ("json help", ""),
     "crowsg scenarios info": ("json help", ""),

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 import crowsg
-from crowsg import code, config, controller, metrics, telemetry, throttle, users
+from crowsg import code, config, controller, dist, metrics, telemetry, throttle, users
 from crowsg.clock import Clock
 from crowsg.code.server import CodeServer
 from crowsg.config.settings import Settings
 from crowsg.controller.machine import Controller
+from crowsg.dist.service import Dist
 from crowsg.local import Local
 from crowsg.metrics.recorder import Recorder
 from crowsg.telemetry.bus import Bus
@@ -36,8 +37,17 @@ FORWARDERS: dict[Callable[..., Any], Callable[..., Any]] = {
     config.get: Settings.get,
     config.current: Settings.current,
     config.defaults: CodeServer.defaults,
+    code.add_module: CodeServer.add_module,
+    code.distribute: Dist.distribute_code,
     code.scenarios: CodeServer.scenarios,
     code.configurable: CodeServer.configurable,
+    dist.do: Dist.do,
+    dist.add: Dist.add,
+    dist.remove: Dist.remove,
+    dist.update_settings: Dist.update_settings,
+    dist.stop: Dist.stop,
+    dist.state: Dist.state,
+    dist.nodes: Dist.nodes,
     telemetry.attach: Bus.attach,
     telemetry.attach_many: Bus.attach_many,
     telemetry.detach: Bus.detach,

@@ -1,4 +1,5 @@
 import random
+from collections.abc import Iterator
 
 import pytest
 
@@ -57,16 +58,37 @@ def test_users_are_removed_where_they_are(
     assert removals(count, present) == expected
 
 
-def test_exactly_as_many_are_removed_as_asked_while_there_are_enough() -> None:
+def requests() -> Iterator[tuple[int, dict[str, int], dict[str, int]]]:
+    """Yield what is asked for, what nodes have, and what is taken of them."""
     draw = random.Random(1)
     for _ in range(2000):
         present = {f"n{at}": draw.randrange(20) for at in range(draw.randint(1, 8))}
         count = draw.randrange(100)
+        yield count, present, removals(count, present)
 
-        taken = removals(count, present)
 
-        assert sum(taken.values()) == min(count, sum(present.values()))
+def test_no_node_is_asked_for_more_than_it_has() -> None:
+    """amoc case 14: each_assignment_is_less_than_or_equal_than_the_request."""
+    for _, present, taken in requests():
         assert all(0 <= taken[node] <= present[node] for node in present)
-        # Nobody gives more than one beyond another who still has some left.
+
+
+def test_exactly_as_many_are_removed_as_asked_while_there_are_enough() -> None:
+    """amoc cases 15 and 16: the total is what was asked for, or all there is."""
+    for count, present, taken in requests():
+        assert sum(taken.values()) == min(count, sum(present.values()))
+
+
+def test_as_many_nodes_as_can_be_take_part() -> None:
+    """amoc case 17: distribution_is_done_among_maximum_number_of_workers."""
+    for count, present, taken in requests():
+        able = sum(number > 0 for number in present.values())
+
+        assert sum(number > 0 for number in taken.values()) == min(count, able)
+
+
+def test_nobody_gives_more_than_one_beyond_another_who_has_some_left() -> None:
+    for _, present, taken in requests():
         left = [node for node in present if taken[node] < present[node]]
+
         assert all(taken[other] <= taken[node] + 1 for node in left for other in present)

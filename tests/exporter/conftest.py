@@ -26,7 +26,7 @@ def start(stack: ExitStack) -> Start:
         port: int | None = 0,
         request_s: float = 10,
     ) -> MetricsServer:
-        server = MetricsServer(page, LABELS, request_s)
+        server = MetricsServer(page, lambda: LABELS, request_s)
         stack.callback(server.stop)
         server.start(host, port)
         return server

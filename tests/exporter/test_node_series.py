@@ -39,7 +39,7 @@ class Told:
         self.callbacks = CallbackTimes()
         self.health = Health(clock, lambda: None, lambda: READING)
         self._series = NodeSeries(
-            node, "lone", lambda: self.status, self.lives, self.callbacks, self.health
+            node, lambda: "lone", lambda: self.status, self.lives, self.callbacks, self.health
         )
 
     def scrape(self) -> Scrape:

@@ -156,7 +156,7 @@ def test_a_scrape_after_one_that_failed_is_answered(start: Start, broken: Page) 
 
 
 def test_it_listens_on_loopback_unless_told_otherwise(stack: ExitStack) -> None:
-    server = MetricsServer(lambda: PAGE, LABELS)
+    server = MetricsServer(lambda: PAGE, lambda: LABELS)
     stack.callback(server.stop)
 
     server.start()
@@ -243,7 +243,7 @@ def test_a_second_start_changes_nothing(start: Start) -> None:
 
 
 def test_before_it_starts_it_has_no_address() -> None:
-    assert MetricsServer(lambda: PAGE, LABELS).address == ""
+    assert MetricsServer(lambda: PAGE, lambda: LABELS).address == ""
 
 
 def test_a_stopped_server_is_gone(start: Start) -> None:
@@ -298,4 +298,4 @@ def test_stopping_waits_for_nobody(start: Start) -> None:
 
 
 def test_stopping_what_never_started_is_harmless() -> None:
-    MetricsServer(lambda: PAGE, LABELS).stop()
+    MetricsServer(lambda: PAGE, lambda: LABELS).stop()

@@ -1,0 +1,128 @@
+"""The workers of a run: processes of this machine, nodes that join from elsewhere."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+
+from crowsg.cli.joining import (
+    CLUSTER,
+    LOOPBACK,
+    bind_option,
+    cluster_option,
+    gathered,
+    host_name,
+    keys_option,
+    listening_link,
+)
+from crowsg.cli.types import Duration, NodeCount
+from crowsg.cluster.address import parse
+from crowsg.dist.station import Station
+from crowsg.errors import ClusterError, NotEnoughNodes
+from crowsg.node import Node
+from crowsg.processes import WorkerExit, Workers, node_command, worker_names
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What workers a run is to have.
+
+    Attributes:
+        spawned: Processes of this machine.
+        expected: Nodes that join by themselves.
+        wait_s: How long all of them may take.
+        bind: Where this node listens; None for the usual place.
+        keys: Folder of the keys; None for none.
+        cluster: Name of the cluster.
+    """
+
+    spawned: int
+    expected: int
+    wait_s: float
+    bind: str | None
+    keys: Path | None
+    cluster: str
+
+    @classmethod
+    def of(
+        cls,
+        nodes: int | None,
+        expect_nodes: int | None,
+        wait: float,
+        bind: str | None,
+        keys: Path | None,
+        cluster: str | None,
+    ) -> "Fleet | None":
+        """Return what the options ask for; None for a run of this process alone."""
+        if not (nodes or expect_nodes):
+            return None
+        if expect_nodes is None and cluster is None:
+            # Nobody else is to join by mistake.
+            cluster = f"run-{uuid.uuid4().hex[:12]}"
+        return cls(nodes or 0, expect_nodes or 0, wait, bind, keys, cluster or CLUSTER)
+
+    @contextmanager
+    def joined(self, node: Node, quiet: bool) -> Iterator[Station]:
+        """Let the node lead a cluster; all workers have joined when the block begins.
+
+        Raises:
+            NotEnoughNodes: They did not in time.
+            ClusterError: A process ended before it had joined.
+            NodeError: A process could not be started.
+            InvalidAddress, InvalidKeys: The node cannot listen.
+
+        Blocks: until they have joined.
+        """
+        link = listening_link(node.name, self.bind, self.keys, node.spawn)
+        station = node.enter_cluster(link, self.cluster)
+        say = partial(click.echo, err=True)
+        if not quiet and self.expected:
+            say(f"waiting for {self.expected} nodes at {station.address}")
+        exits: list[WorkerExit] = []
+        with self._workers(station, exits):
+            self._wait(station, exits)
+            yield station
+
+    def _wait(self, station: Station, exits: list[WorkerExit]) -> None:
+        try:
+            station.wait_for(self.spawned + self.expected, self.wait_s, lambda: bool(exits))
+        except NotEnoughNodes as error:
+            if exits:
+                raise ClusterError(str(exits[0])) from error
+            raise
+
+    def _workers(self, station: Station, exits: list[WorkerExit]) -> Workers:
+        names = worker_names(self.spawned, host_name())
+        command = partial(
+            node_command,
+            master=station.address,
+            cluster=self.cluster,
+            # Beside this node, where nodes of other machines reach them too.
+            host=parse(self.bind)[0] if self.bind else LOOPBACK,
+            keys=self.keys,
+        )
+        return Workers(names, command, partial(click.echo, err=True), exits.append)
+
+
+fleet_options = gathered(
+    "fleet",
+    Fleet.of,
+    (
+        click.option(
+            "--nodes",
+            type=NodeCount(),
+            help="Worker processes on this machine, or auto: one a core.",
+        ),
+        click.option(
+            "--expect-nodes", type=click.IntRange(min=1), help="Workers that join by themselves."
+        ),
+        click.option("--wait", type=Duration(), default=60.0, help="How long they may take (60s)."),
+        bind_option,
+        keys_option,
+        cluster_option,
+    ),
+)

@@ -1,0 +1,407 @@
+"""Leads the runs of a cluster: each is started on every node or on none, and ended everywhere."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+
+from crowsg.clock import SECOND, Clock
+from crowsg.cluster.exchange import Exchange, Sender
+from crowsg.cluster.members import Members
+from crowsg.cluster.membership import Member, State
+from crowsg.cluster.wire_errors import from_wire
+from crowsg.controller.life_cycle import ScenarioReference
+from crowsg.dist.crew import Crew, Hand
+from crowsg.dist.dealing import Dealing
+from crowsg.dist.leadership import Leadership
+from crowsg.dist.orders import Order, Orders
+from crowsg.dist.overview import NodeInfo, Overview, info_of
+from crowsg.dist.recruiting import Plan, Recruiting
+from crowsg.dist.tally import Tally
+from crowsg.errors import (
+    CrowsgError,
+    NotAMaster,
+    NoWorkers,
+    Refused,
+    ScenarioFailed,
+    ScenarioIsRunning,
+)
+
+PULL_S = 1.0
+"""How often what the workers recorded is taken."""
+
+_LOOK_AGAIN_NS = SECOND
+_STOP: Order = ("run_stop", {})
+
+_LOGGER = logging.getLogger("crowsg")
+
+
+class Master:
+    """One node's runs over the others.
+
+    Attributes:
+        over: Set while no run is going on or ending.
+        idle: Set while all users that were given to workers have ended.
+        unkillable: Set when users somewhere survived their last kill.
+        crew: The workers.
+        tally: What all nodes recorded in the current or last run.
+        scenario: The scenario of that run; "" before the first.
+        trouble: What ``terminate`` and ``teardown`` raised, anywhere.
+
+    Args:
+        name: Name of this node.
+        exchange, members: How the others are reached.
+        orders: How workers are told.
+        recruiting: Brings runs to them.
+        lead: The services of this node.
+        clock: Tells and waits.
+        spawn: Starts a function on a greenlet of this node.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        exchange: Exchange,
+        members: Members,
+        orders: Orders,
+        recruiting: Recruiting,
+        lead: Leadership,
+        clock: Clock,
+        spawn: Callable[..., Any],
+    ) -> None:
+        self._name = name
+        self._exchange = exchange
+        self._members = members
+        self._orders = orders
+        self._recruiting = recruiting
+        self._lead = lead
+        self._clock = clock
+        self._spawn = spawn
+        self.over = lead.controller.over
+        self.idle, self.unkillable = Event(), Event()
+        self.idle.set()
+        self.crew = Crew()
+        self.trouble: list[ScenarioFailed] = []
+        self.scenario = ""
+        self._plan: Plan | None = None
+        self._state = "idle"
+        # Those that are being made workers: what they tell is listened to already.
+        self._recruits: set[str] = set()
+        self._joining = Group()
+        self._given_up: set[int] = set()
+        self._ended = Event()
+        self.tally = Tally(exchange, orders, lead.snapshots, clock)
+        self._dealing = Dealing(exchange, members, orders, lead.processes, spawn, self.is_worker)
+
+    def register(self) -> None:
+        """Listen to workers."""
+        self._exchange.take("beat", self._hear_beat)
+        self._exchange.answer("worker_leaves", self._let_leave)
+        self._members.on_change(self._note_change)
+        self._dealing.register()
+
+    @property
+    def state(self) -> str:
+        """``idle``, ``running`` or ``stopped``."""
+        return self._state
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether a run is being started, goes on or is being ended."""
+        return self._plan is not None
+
+    def running(self, call: str) -> Plan:
+        """Return the run that goes on.
+
+        Raises:
+            NotAMaster: None does.
+        """
+        if self._plan is None or self._state != "running":
+            raise NotAMaster(self._name, call)
+        return self._plan
+
+    def is_worker(self, sender: Sender) -> bool:
+        """Whether a message comes from a worker of the run."""
+        if self._plan is None or sender.run != self._plan.run:
+            return False
+        return sender.name in self._recruits or self.crew.hand(sender.name) is not None
+
+    def start(
+        self, run: str, scenario: ScenarioReference, settings: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Start a scenario on every node that is there, or on none.
+
+        Args:
+            run: Names the run.
+            scenario: A file, or the name of a module on the code paths of this node.
+            settings: Values by name.
+
+        Returns:
+            The names of the workers.
+
+        Raises:
+            ScenarioIsRunning: A run goes on already.
+            NoWorkers: There is no other node.
+            StartRefused: A node could not; it is named.
+            CrowsgError: The scenario cannot be loaded or set up on this node.
+
+        Blocks: until ``init`` has returned everywhere.
+        """
+        if self._plan is not None:
+            raise ScenarioIsRunning(self._plan.scenario)
+        lives = {member.name: member.incarnation for member in self._members.up()}
+        if not lives:
+            raise NoWorkers
+        self._lead.controller.lead()
+        try:
+            self._start(self._planned(run, scenario, settings), lives)
+        except BaseException:
+            self._forget("idle")
+            raise
+        self._state = "running"
+        self._look()
+        names = self.crew.names()
+        self._note_what_changed_meanwhile()
+        return names
+
+    def stop(self) -> None:
+        """Let the run end, on a greenlet of its own; ``over`` is set when it has.
+
+        Raises:
+            NotAMaster: None goes on.
+        """
+        plan = self.running("stop")
+        self._state = "stopped"
+        self._spawn(self._end, plan)
+
+    def kill_users(self) -> None:
+        """Leave users that are being stopped, and callbacks, no further grace.
+
+        Blocks: never.
+        """
+        if self._plan is not None:
+            self._lead.life.cancel()
+            nodes = {*self.crew.names(), *self._recruits}
+            self._spawn(self._orders.give_all, self._plan.run, nodes, lambda _: ("run_kill", {}))
+
+    def pull(self) -> None:
+        """Take what the workers recorded so far.
+
+        Blocks: until each has answered.
+        """
+        if self._plan is not None:
+            # Nobody waits each second for one that is silent.
+            lives = self.crew.incarnations(member.name for member in self._members.up())
+            self._lose_strangers(self.tally.pull(self._plan.run, lives))
+
+    def pull_each_second(self) -> None:
+        """Take what the workers recorded until the run is over, where nobody else does."""
+        plan = self._plan
+        while self._plan is plan and plan is not None:
+            self.pull()
+            self._clock.sleep(PULL_S)
+
+    def overview(self) -> Overview:
+        """Return how the cluster stands."""
+        plan, mine = self._plan, self._exchange.identity
+        role = "master" if self._state != "idle" else ""
+        own = NodeInfo(mine.name, mine.address, "up", role)
+        others = (info_of(each, self.crew.hand(each.name)) for each in self._members.all())
+        return Overview(
+            self._state,
+            self._name if self._state != "idle" else "",
+            plan.run if plan else "",
+            plan.scenario if plan else "",
+            self.tally.totals.users().as_dict(),
+            (own, *others),
+        )
+
+    def give(self, node: str, count: int) -> None:
+        """Note that a worker is given so many users more."""
+        hand = self.crew.hand(node)
+        if hand is not None:
+            hand.asked += count
+            self._look()
+
+    def _planned(self, run: str, scenario: ScenarioReference, settings: Mapping[str, Any]) -> Plan:
+        self.crew.clear()
+        self._given_up.clear()
+        self.trouble = []
+        self._plan = self._lead.plan(run, scenario, settings)
+        self._plan.keeps_lives = self.tally.keeps_lives
+        self.scenario = self._plan.scenario
+        self._lead.code.pin({self._plan.bundle.name: self._plan.bundle.digest}, run)
+        self._lead.throttles.own(self._lead.processes)
+        self._dealing.begin(run)
+        self.tally.begin()
+        return self._plan
+
+    def _start(self, plan: Plan, lives: Mapping[str, int]) -> None:
+        recruiting, life, names = self._recruiting, self._lead.life, list(lives)
+        with self._recruited(names):
+            recruiting.configure(plan, names)
+            try:
+                plan.above.update(life.set_up())
+            except BaseException:
+                recruiting.drop(plan, names)
+                raise
+            try:
+                recruiting.begin(plan, names)
+            except BaseException:
+                life.tear_down()
+                raise
+            for name, incarnation in lives.items():
+                self.crew.take_in(name, incarnation)
+
+    @contextmanager
+    def _recruited(self, names: Iterable[str]) -> Iterator[None]:
+        """Listen to nodes that are being made workers, and let them have throttles."""
+        recruits = set(names)
+        self._recruits |= recruits
+        for name in recruits:
+            self._dealing.enrol(name)
+        try:
+            yield
+        finally:
+            self._recruits -= recruits
+            for name in recruits:
+                if self.crew.hand(name) is None:
+                    self._dealing.dismiss(name)
+
+    def _note_what_changed_meanwhile(self) -> None:
+        for member in self._members.all():
+            self._note_change(member, None)
+
+    def _note_change(self, member: Member, before: State | None) -> None:
+        if self._plan is None:
+            return
+        self._lose_if_gone(member)
+        if member.state == "up" and self._wants(member):
+            self._joining.add(self._spawn(self._take_in, self._plan, member))
+
+    def _wants(self, member: Member) -> bool:
+        is_here = self.crew.hand(member.name) is not None or member.name in self._recruits
+        return self._state == "running" and not is_here
+
+    def _take_in(self, plan: Plan, member: Member) -> None:
+        name = member.name
+        if not self._wants(member):
+            # Two changes of one moment: it is being taken in already.
+            return
+        if member.incarnation in self._given_up:
+            # It would count anew what is counted already.
+            self._recruiting.drop(plan, [name])
+            return
+        try:
+            with self._recruited([name]):
+                self._recruiting.take_in(plan, name)
+                self.crew.take_in(name, member.incarnation)
+        except CrowsgError as error:
+            _LOGGER.error("%s cannot take part in the run: %s", name, error)
+            return
+        _LOGGER.info("%s takes part in the run", name)
+        for each in self._members.all():
+            self._lose_if_gone(each)
+
+    def _lose_if_gone(self, member: Member) -> None:
+        hand = self.crew.hand(member.name)
+        if hand is not None and (member.is_gone or member.incarnation != hand.incarnation):
+            self._lose(hand)
+
+    def _lose(self, hand: Hand) -> None:
+        self._given_up.add(hand.incarnation)
+        self.crew.let_go(hand.name)
+        self.tally.lose(hand)
+        self._dealing.dismiss(hand.name)
+        self._look()
+
+    def _lose_strangers(self, failures: Mapping[str, Exception]) -> None:
+        """Give up workers that say they are none; what they still had is lost."""
+        for name, error in failures.items():
+            hand = self.crew.hand(name)
+            if hand is not None and isinstance(error, Refused) and error.kind == "unknown":
+                _LOGGER.error("%s takes no part in the run any more: %s", name, error)
+                self._lose(hand)
+
+    def _let_leave(self, sender: Sender, body: Mapping[str, Any]) -> int | None:
+        """Take the last of what a worker recorded that leaves in order.
+
+        Returns:
+            From which ended user on it is to tell more; None: that was all.
+        """
+        if not self.is_worker(sender):
+            raise Refused("stale", f"{self._name} does not know the run of {sender.name}")
+        is_new = self.tally.merge(sender.name, sender.incarnation, body["snapshot"])
+        totals = self.tally.totals
+        if is_new and totals.has_more(sender.name, sender.incarnation):
+            return totals.lives_from(sender.name, sender.incarnation)
+        self.crew.let_go(sender.name)
+        self._dealing.dismiss(sender.name)
+        self._look()
+        return None
+
+    def _hear_beat(self, sender: Sender, beat: Mapping[str, Any]) -> None:
+        if not self.is_worker(sender):
+            return
+        self._dealing.take_reports(sender.name, beat["reports"])
+        hand = self.crew.hand(sender.name)
+        if hand is not None:
+            hand.hear(beat)
+            self._look()
+
+    def _look(self) -> None:
+        _switch(self.idle, self.crew.is_done)
+        _switch(self.unkillable, self.crew.has_unkillable)
+        _switch(self._ended, self.crew.has_ended)
+
+    def _end(self, plan: Plan) -> None:
+        crew = self.crew
+        try:
+            # Each takes back what it had begun.
+            self._joining.kill()
+            while not crew.has_ended:
+                self._orders.give_all(plan.run, crew.at_work(), lambda _: _STOP)
+                self._wait_for_the_end()
+            self.tally.pull_last(plan.run, crew)
+            for name in crew.names():
+                self._dealing.dismiss(name)
+            self._release(plan)
+            self._lead.life.tear_down()
+            self.trouble += self._lead.life.trouble
+            self.tally.merge_own()
+        finally:
+            self._forget("stopped")
+
+    def _wait_for_the_end(self) -> None:
+        look_again = Event()
+        timer = self._clock.call_later(_LOOK_AGAIN_NS, look_again.set)
+        gevent.wait([self._ended, look_again], count=1)
+        timer.cancel()
+
+    def _release(self, plan: Plan) -> None:
+        answers = self._orders.give_all(plan.run, self.crew.names(), lambda _: ("run_release", {}))
+        for troubles in answers.results.values():
+            errors = (from_wire(each) for each in troubles)
+            self.trouble += [error for error in errors if isinstance(error, ScenarioFailed)]
+
+    def _forget(self, state: str) -> None:
+        for name in self.crew.names():
+            self._dealing.dismiss(name)
+        if self._plan is not None:
+            self._lead.code.release(self._plan.run)
+        # What setup, teardown or the init of a late node has started.
+        self._lead.throttles.stop_all()
+        self._lead.throttles.own()
+        self._plan, self._state = None, state
+        self._lead.controller.lead_no_more()
+
+
+def _switch(event: Event, is_set: bool) -> None:
+    if is_set:
+        event.set()
+    else:
+        event.clear()

@@ -1,0 +1,180 @@
+"""The verbs of a cluster, whichever of its nodes they are asked of.
+
+The node that is asked to ``do`` becomes the master. A node that works for another passes every
+other verb on to its master; so does whoever is called by a command line.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from crowsg.cluster.exchange import Exchange, Sender
+from crowsg.cluster.members import Members
+from crowsg.code.server import CodeServer
+from crowsg.controller.life_cycle import ScenarioReference
+from crowsg.controller.machine import check_count
+from crowsg.dist.asking import ask_all
+from crowsg.dist.master import Master
+from crowsg.dist.overview import NodeInfo, Overview
+from crowsg.dist.run_settings import packed, unpacked
+from crowsg.dist.steering import Nodes, Steering
+from crowsg.dist.worker import Worker
+from crowsg.errors import BadNodes, MasterIsSet, Refused
+
+FORWARD_S = 900.0
+"""Seconds a master may take for what is passed on to it: ``init`` and the end of users included."""
+
+
+class Dist:
+    """What ``crowsg.dist`` forwards to.
+
+    Args:
+        name: Name of this node.
+        exchange, members: How the others are reached.
+        master, steering: The runs that this node leads.
+        worker: The runs of others that it takes part in.
+        code: The code it can bring to others.
+        spawn: Starts a function on a greenlet of this node.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        exchange: Exchange,
+        members: Members,
+        master: Master,
+        steering: Steering,
+        worker: Worker,
+        code: CodeServer,
+        spawn: Callable[..., Any],
+    ) -> None:
+        self._name = name
+        self._exchange = exchange
+        self._members = members
+        self._master = master
+        self._steering = steering
+        self._worker = worker
+        self._code = code
+        self._spawn = spawn
+        self._verbs: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+            "do": lambda told: self.do(
+                str(told["scenario"]), told["count"], unpacked(told["settings"])
+            ),
+            "add": lambda told: self.add(told["count"], told["nodes"]),
+            "remove": lambda told: self.remove(told["count"], bool(told["force"]), told["nodes"]),
+            "update_settings": lambda told: self.update_settings(
+                unpacked(told["settings"]), told["nodes"]
+            ),
+            "stop": lambda told: self.stop(),
+            "distribute": lambda told: self.distribute(str(told["name"])),
+            "overview": lambda told: self.overview().as_dict(),
+        }
+
+    def register(self) -> None:
+        """Answer other nodes and command lines."""
+        self._exchange.answer("dist", self._answer)
+
+    def do(
+        self, scenario: ScenarioReference, count: int, settings: Mapping[str, Any] | None = None
+    ) -> dict[str, int]:
+        """Start a scenario on all other nodes; see ``crowsg.dist.do``."""
+        check_count(count, least=0)
+        if (service := self._worker.service) is not None:
+            raise MasterIsSet(self._name, service.master.name)
+        workers = self._master.start(str(uuid.uuid4()), scenario, settings or {})
+        self._spawn(self._master.pull_each_second)
+        return self._steering.add(count) if count else dict.fromkeys(workers, 0)
+
+    def add(self, count: int, nodes: Nodes = None) -> dict[str, int]:
+        """Add users; see ``crowsg.dist.add``."""
+        if self._worker.service is not None:
+            return self._forward("add", {"count": count, "nodes": _listed(nodes)})
+        return self._steering.add(count, _listed(nodes))
+
+    def remove(self, count: int, force: bool = False, nodes: Nodes = None) -> dict[str, int]:
+        """End users; see ``crowsg.dist.remove``."""
+        if self._worker.service is not None:
+            told = {"count": count, "force": force, "nodes": _listed(nodes)}
+            return self._forward("remove", told)
+        return self._steering.remove(count, force, _listed(nodes))
+
+    def update_settings(self, settings: Mapping[str, Any], nodes: Nodes = None) -> dict[str, str]:
+        """Change settings; see ``crowsg.dist.update_settings``."""
+        if self._worker.service is not None:
+            told = {"settings": packed(settings), "nodes": _listed(nodes)}
+            return self._forward("update_settings", told)
+        return self._steering.update_settings(settings, _listed(nodes))
+
+    def stop(self) -> dict[str, str]:
+        """End the run; see ``crowsg.dist.stop``."""
+        if self._worker.service is not None:
+            return self._forward("stop", {})
+        self._master.stop()
+        self._master.over.wait()
+        return self._master.crew.states()
+
+    def state(self) -> str:
+        """Return the state of the cluster; see ``crowsg.dist.state``."""
+        return self.overview().state
+
+    def nodes(self) -> tuple[NodeInfo, ...]:
+        """Return the nodes; see ``crowsg.dist.nodes``."""
+        return self.overview().nodes
+
+    def overview(self) -> Overview:
+        """Return how the cluster stands, as the master of its run knows it.
+
+        Raises:
+            Unreachable: This node works for a master that does not answer.
+
+        Blocks: while the master is asked.
+        """
+        if self._worker.service is not None:
+            return Overview.read(self._forward("overview", {}))
+        return self._master.overview()
+
+    def distribute_code(self, nodes: Nodes = None) -> dict[str, dict[str, str]]:
+        """Bring all marked code to nodes; see ``crowsg.code.distribute``."""
+        up = [member.name for member in self._members.up()]
+        strangers = [name for name in nodes or () if name not in up]
+        if strangers:
+            raise BadNodes(strangers, up)
+        chosen = [name for name in up if nodes is None or name in nodes]
+        return ask_all(self._spawn, chosen, self._bring_code).required("distribute")
+
+    def distribute(self, name: str) -> dict[str, dict[str, str]]:
+        """Mark code that is here for distribution, and bring it to all other nodes.
+
+        Raises:
+            NoSuchScenario, CodeRefused: As ``crowsg.code.add_module``.
+            PartialFailure: Some nodes refused it.
+
+        Blocks: until every node has it.
+        """
+        self._code.add_module(name)
+        here = {self._name: {name: "known"}}
+        return {**here, **self.distribute_code()}
+
+    def _bring_code(self, node: str) -> dict[str, str]:
+        peer = self._members.peer(node)
+        return self._code.distribute_to(
+            lambda method, body: self._exchange.call(peer, method, body, FORWARD_S)
+        )
+
+    def _forward(self, verb: str, told: Mapping[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._worker.call_master(
+            "dist", {"verb": verb, "told": told}, FORWARD_S
+        )
+        return answer
+
+    def _answer(self, sender: Sender, body: Mapping[str, Any]) -> Any:
+        verb = self._verbs.get(str(body["verb"]))
+        if verb is None:
+            raise Refused("unknown", f"{body['verb']!r:.60} is no verb of a cluster")
+        return verb(body["told"])
+
+
+def _listed(nodes: Sequence[str] | None) -> list[str] | None:
+    if isinstance(nodes, str):
+        return [nodes]
+    return None if nodes is None else [str(node) for node in nodes]

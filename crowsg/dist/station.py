@@ -1,0 +1,198 @@
+"""A node's place in a cluster: all it takes to deal with other nodes, put together."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from crowsg.clock import Clock, to_ns
+from crowsg.cluster.exchange import Exchange, Sender
+from crowsg.cluster.identity import Identity
+from crowsg.cluster.link import Link
+from crowsg.cluster.members import Members
+from crowsg.cluster.membership import Member, Membership, State
+from crowsg.dist.leadership import Leadership
+from crowsg.dist.master import Master
+from crowsg.dist.orders import Orders
+from crowsg.dist.recruiting import Recruiting
+from crowsg.dist.runner import ClusterRunner
+from crowsg.dist.service import Dist
+from crowsg.dist.steering import Steering
+from crowsg.dist.worker import Carriers, Worker
+from crowsg.errors import NotEnoughNodes
+from crowsg.telemetry.bus import Bus
+from crowsg.users.inbox import Inbox
+from crowsg.users.outbox import Outbox
+
+_LOOK_S = 0.05
+
+_LOGGER = logging.getLogger("crowsg")
+
+
+class Station:
+    """One node among others: listens, keeps up with the members, leads runs and works in them.
+
+    Attributes:
+        members: The other nodes.
+        master: The runs that this node leads.
+        worker: Its part in those of others.
+        dist: The verbs of the cluster.
+
+    Args:
+        identity: Who the node is.
+        link: How it is connected.
+        carriers: Its services that carry a part of a run.
+        lead: Its services that lead one.
+        telemetry: Where events go.
+        clock: Tells and waits.
+        spawn: Starts a function on a greenlet of the node.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        link: Link,
+        carriers: Carriers,
+        lead: Leadership,
+        telemetry: Bus,
+        clock: Clock,
+        spawn: Callable[..., Any],
+    ) -> None:
+        name = identity.name
+        self._clock = clock
+        self._carriers = carriers
+        self._telemetry = telemetry
+        self._exchange = Exchange(identity, link, clock, _LOGGER)
+        self.members = Members(self._exchange, Membership(identity), clock, spawn)
+        orders = Orders(self._exchange, self.members, spawn)
+        recruiting = Recruiting(orders, carriers.code, spawn)
+        self.master = Master(
+            name, self._exchange, self.members, orders, recruiting, lead, clock, spawn
+        )
+        self.worker = Worker(
+            name, self._exchange, self.members, carriers, clock, spawn, self._leads
+        )
+        self.steering = Steering(self.master, orders, lead.life)
+        self.dist = Dist(
+            name,
+            self._exchange,
+            self.members,
+            self.master,
+            self.steering,
+            self.worker,
+            carriers.code,
+            spawn,
+        )
+        home = name, identity.incarnation
+        self._outbox = Outbox(home, clock, spawn, self._deliver, self._is_up)
+        self._inbox = Inbox(self._outbox, carriers.crowd.find)
+
+    @property
+    def address(self) -> str:
+        """Where others reach this node, ``host:port``."""
+        return self._exchange.identity.address
+
+    def open(self, join: Iterable[str] = ()) -> None:
+        """Listen, and meet the nodes at some addresses.
+
+        Raises:
+            InvalidAddress: It cannot listen, or an address is none.
+
+        Blocks: never; nodes are met later, and looked for until they are there.
+        """
+        self.dist.register()
+        self.master.register()
+        self.worker.register()
+        code = self._carriers.code
+        answers = {
+            "code_offer": code.offered,
+            "code_chunk": code.received,
+            "code_finish": code.installed,
+        }
+        for method, answer in answers.items():
+            self._exchange.answer(method, _whoever_asks(answer))
+        self._exchange.answer("mail", self._take_mail)
+        self.members.on_change(self._note_change)
+        self._exchange.open()
+        self.members.start()
+        self.members.join(join)
+
+    def wait_for(self, count: int, seconds: float, is_hopeless: Callable[[], bool] = bool) -> None:
+        """Wait until so many other nodes are up.
+
+        Args:
+            count: How many.
+            seconds: How long at the most.
+            is_hopeless: Whether it is of no use to wait any longer.
+
+        Raises:
+            NotEnoughNodes: They were not in time.
+
+        Blocks: until they are.
+        """
+        end_ns = self._clock.now_ns() + to_ns(seconds)
+        while len(self.members.up()) < count:
+            if self._clock.now_ns() >= end_ns or is_hopeless():
+                raise NotEnoughNodes(count, [each.name for each in self.members.up()], seconds)
+            self._clock.sleep(_LOOK_S)
+
+    def leave(self) -> None:
+        """Hand in what was counted for others, and tell all that this node goes.
+
+        Blocks: until the users of this node have ended, and everybody was told.
+        """
+        self.worker.hand_in()
+        self.members.leave()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._exchange.close()
+
+    def runner(self) -> ClusterRunner:
+        """Return who carries the users of a run that this node leads."""
+        return ClusterRunner(self.master, self.steering)
+
+    def _leads(self) -> bool:
+        return self.master.is_leading
+
+    def role(self) -> str:
+        """Return what this node is just now: ``master``, ``worker`` or ``node``."""
+        if self.master.is_leading:
+            return "master"
+        return "node" if self.worker.service is None else "worker"
+
+    def states(self) -> Counter[str]:
+        """Return how many other nodes are in each state."""
+        return Counter(member.state for member in self.members.all())
+
+    def _note_change(self, member: Member, before: State | None) -> None:
+        if member.state == "up" and before != "suspect":
+            self._tell("connect_nodes", member)
+        if not member.is_gone:
+            return
+        self._tell("nodedown", member)
+        if self.worker.works_for(member.name):
+            self._tell("master_node_down", member)
+            self.worker.master_is_gone()
+
+    def _tell(self, event: str, member: Member) -> None:
+        self._telemetry.execute(
+            ("crowsg", "cluster", event),
+            {"count": 1},
+            {"nodes": [member.name], "state": member.state},
+        )
+
+    def _deliver(self, node: str, body: dict[str, Any], timeout_s: float) -> Any:
+        return self._exchange.call(self.members.peer(node), "mail", body, timeout_s)
+
+    def _is_up(self, node: str, incarnation: int) -> bool:
+        return any(
+            (each.name, each.incarnation) == (node, incarnation) for each in self.members.peers()
+        )
+
+    def _take_mail(self, sender: Sender, body: Any) -> None:
+        self._inbox.deliver(sender.name, sender.incarnation, body)
+
+
+def _whoever_asks(answer: Callable[[Any], Any]) -> Callable[[Sender, Any], Any]:
+    return lambda _, body: answer(body)

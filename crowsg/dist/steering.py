@@ -1,0 +1,148 @@
+"""The verbs that steer a run of the cluster while it goes on; only its master takes them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crowsg.controller.life_cycle import LifeCycle
+from crowsg.controller.machine import MAX_USER_ID, check_count
+from crowsg.dist.asking import Answers
+from crowsg.dist.master import Master
+from crowsg.dist.orders import Orders
+from crowsg.dist.recruiting import Plan
+from crowsg.dist.run_settings import packed
+from crowsg.dist.spread import blocks, removals, shares
+from crowsg.errors import BadNodes, InvalidRange, NoWorkers
+
+IDS_OF_A_NODE = 1 << 40
+"""Ids that each node has to itself where users arrive."""
+
+Nodes = Sequence[str] | None
+"""Names of workers; None for all of them."""
+
+
+class Steering:
+    """Changes the run of a master.
+
+    Args:
+        master: Whose run.
+        orders: How workers are told.
+        life: That of the master itself, for its settings.
+    """
+
+    def __init__(self, master: Master, orders: Orders, life: LifeCycle) -> None:
+        self._master = master
+        self._orders = orders
+        self._life = life
+        self._run = ""
+        self._last_id = 0
+
+    def add(self, count: int, nodes: Nodes = None) -> dict[str, int]:
+        """Deal new users with the next ids to workers; see ``crowsg.dist.add``."""
+        self._open("add")
+        check_count(count, least=0)
+        if not count:
+            return dict.fromkeys(self._chosen(nodes), 0)
+        return self.add_block(self._last_id + 1, self._last_id + count, nodes)
+
+    def add_block(self, first_id: int, last_id: int, nodes: Nodes = None) -> dict[str, int]:
+        """Deal the users of a block of ids to workers.
+
+        Raises:
+            InvalidRange: Some of them were given away before.
+            NotAMaster, NoWorkers, BadNodes, PartialFailure: As ``add``.
+        """
+        plan, names = self._open("add"), self._chosen(nodes)
+        if not self._last_id < first_id <= last_id <= MAX_USER_ID:
+            raise InvalidRange(first_id, last_id, self._last_id)
+        # Before the calls: what a node failed to take is never given to another one.
+        self._last_id = last_id
+        dealt = blocks(first_id, last_id + 1 - first_id, names)
+        wanted = [name for name in names if dealt[name]]
+        for name in wanted:
+            self._master.give(name, len(dealt[name]))
+        answers = self._tell(plan, wanted, lambda name: ("users_add", _block(dealt[name])))
+        for name in answers.failures:
+            self._master.give(name, -len(dealt[name]))
+        counts = {name: len(ids) for name, ids in dealt.items()}
+        answers.saying(counts).required("add")
+        return counts
+
+    def let_arrive(self, most: int) -> None:
+        """Let users arrive on all workers, until the run ends.
+
+        Args:
+            most: How many may be there at once, over the whole cluster.
+
+        Raises:
+            NotAMaster, NoWorkers, PartialFailure: As ``add``.
+        """
+        plan, names = self._open("let_arrive"), self._chosen(None)
+        self._last_id = len(names) * IDS_OF_A_NODE
+        told = {
+            name: {"first": at * IDS_OF_A_NODE + 1, "most": share}
+            for at, (name, share) in enumerate(zip(names, shares(most, len(names)), strict=True))
+        }
+        answers = self._tell(plan, names, lambda name: ("users_arrive", told[name]))
+        answers.required("let_arrive")
+
+    def remove(self, count: int, force: bool = False, nodes: Nodes = None) -> dict[str, int]:
+        """End users where they are; see ``crowsg.dist.remove``."""
+        plan, names = self._open("remove"), self._chosen(nodes)
+        check_count(count, least=0)
+        removed = dict.fromkeys(names, 0)
+        while count > 0:
+            answers = self._remove_once(plan, names, count, force)
+            for name, number in answers.results.items():
+                removed[name] += number
+            count -= sum(answers.results.values())
+            if answers.failures:
+                done = {name: removed[name] for name in names if name not in answers.failures}
+                Answers(done, answers.failures).required("remove")
+            if not any(answers.results.values()):
+                break
+        return removed
+
+    def update_settings(self, settings: Mapping[str, Any], nodes: Nodes = None) -> dict[str, str]:
+        """Change settings everywhere or nowhere; see ``crowsg.dist.update_settings``."""
+        plan, names = self._open("update_settings"), self._chosen(nodes)
+        body = {"settings": packed(settings)}
+        checked = self._tell(plan, names, lambda _: ("settings_check", body))
+        checked.saying(dict.fromkeys(names, "unchanged")).required("update_settings")
+        if nodes is None:
+            self._life.adopt(settings)
+            # Before the nodes, so that one which joins meanwhile misses nothing.
+            plan.above.update(settings)
+        updated = self._tell(plan, names, lambda _: ("settings_update", body))
+        return updated.saying(dict.fromkeys(names, "updated")).required("update_settings")
+
+    def _open(self, call: str) -> Plan:
+        plan = self._master.running(call)
+        if plan.run != self._run:
+            self._run, self._last_id = plan.run, 0
+        return plan
+
+    def _chosen(self, nodes: Nodes) -> list[str]:
+        known = self._master.crew.names()
+        if nodes is not None and (strangers := self._master.crew.strangers(nodes)):
+            raise BadNodes(strangers, known)
+        chosen = [name for name in known if nodes is None or name in nodes]
+        if not chosen:
+            raise NoWorkers
+        return chosen
+
+    def _remove_once(self, plan: Plan, names: list[str], count: int, force: bool) -> Answers[int]:
+        present = self._tell(plan, names, lambda _: ("users_count", {}))
+        if present.failures:
+            return present.saying(dict.fromkeys(names, 0))
+        shares = removals(count, present.results)
+        wanted = [name for name in names if shares[name]]
+        return self._tell(
+            plan, wanted, lambda name: ("users_remove", {"count": shares[name], "force": force})
+        )
+
+    def _tell(self, plan: Plan, names: Sequence[str], order_for: Any) -> Answers[Any]:
+        return self._orders.give_all(plan.run, names, order_for)
+
+
+def _block(ids: range) -> dict[str, int]:
+    return {"first": ids[0], "last": ids[-1]}

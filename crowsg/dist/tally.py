@@ -1,0 +1,111 @@
+"""Gathers what the nodes of a run recorded: asked for each second, and at its end once more."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from crowsg.clock import Clock
+from crowsg.cluster.exchange import Exchange
+from crowsg.dist.crew import Crew, Hand
+from crowsg.dist.orders import CALL_S, Order, Orders
+from crowsg.dist.snapshot import Snapshots, read
+from crowsg.dist.totals import Totals
+from crowsg.errors import NotPackable
+
+PULL_S = 0.5
+"""Seconds a worker may take for a snapshot, while another is asked for each second."""
+
+_LAST_TRIES = 3
+
+_LOGGER = logging.getLogger("crowsg")
+
+
+class Tally:
+    """What all nodes recorded in the runs of a master, its own records included.
+
+    Attributes:
+        totals: Of the current or last run.
+        keeps_lives: Whether somebody wants to know of each user that ends; asked at the start.
+
+    Args:
+        exchange: Tells who the master is.
+        orders: How workers are asked.
+        snapshots: What the master itself recorded.
+        clock: Tells when.
+    """
+
+    def __init__(
+        self, exchange: Exchange, orders: Orders, snapshots: Snapshots, clock: Clock
+    ) -> None:
+        self._exchange = exchange
+        self._orders = orders
+        self._snapshots = snapshots
+        self._clock = clock
+        self.totals = Totals()
+        self.keeps_lives = False
+
+    def begin(self) -> None:
+        """Begin a run with nothing."""
+        self.totals = Totals()
+        self.totals.keeps_lives = self.keeps_lives
+        self._snapshots.begin()
+
+    def pull(self, run: str, lives: Mapping[str, int]) -> dict[str, Exception]:
+        """Take what workers recorded so far, and return why some did not tell.
+
+        Args:
+            run: Names the run.
+            lives: The workers, and which life of each.
+
+        Blocks: until each has answered, half a second at the most.
+        """
+        self.merge_own()
+        return self._pull(run, lives, PULL_S)
+
+    def pull_last(self, run: str, crew: Crew) -> None:
+        """Take the last of what the workers recorded; who does not answer is said to be lost.
+
+        Blocks: until each has answered, or was asked three times.
+        """
+        lives = crew.incarnations(crew.names())
+        for _ in range(_LAST_TRIES):
+            silent = self._pull(run, lives, CALL_S)
+            lives = {name: lives[name] for name in silent}
+        for name, incarnation in lives.items():
+            _LOGGER.error("%s did not hand in the last of what it counted", name)
+            self.totals.lose(name, incarnation, self._clock.now_ns())
+
+    def merge(self, node: str, incarnation: int, snapshot: Any) -> bool:
+        """Take a snapshot of a node; tells whether it was new, and one that could be read."""
+        try:
+            return self.totals.merge(node, incarnation, read(snapshot), self._clock.now_ns())
+        except NotPackable as error:
+            _LOGGER.error("what %s counted is left out: %s", node, error)
+            return False
+
+    def merge_own(self) -> None:
+        """Take what the master itself recorded."""
+        mine = self._exchange.identity
+        self.merge(mine.name, mine.incarnation, self._snapshots.take())
+
+    def lose(self, hand: Hand) -> None:
+        """Give up a worker that is dead."""
+        self.totals.lose(hand.name, hand.incarnation, self._clock.now_ns(), hand.asked)
+
+    def _pull(self, run: str, lives: Mapping[str, int], timeout_s: float) -> dict[str, Exception]:
+        silent: dict[str, Exception] = {}
+
+        def take(name: str) -> Order:
+            return "snapshot", {"lives_from": self.totals.lives_from(name, lives[name])}
+
+        asked = list(lives)
+        while asked:
+            answers = self._orders.give_all(run, asked, take, timeout_s)
+            silent.update(answers.failures)
+            asked = [
+                name
+                for name, snapshot in answers.results.items()
+                if self.merge(name, lives[name], snapshot)
+                and self.totals.has_more(name, lives[name])
+            ]
+        return silent

@@ -1,0 +1,253 @@
+"""A node's part in the runs of others."""
+
+from typing import Any
+
+import pytest
+
+from crowsg.cluster.exchange import Peer
+from crowsg.errors import MasterIsSet, Refused
+from tests.dist.test_master import GREETERS, greetings, users_of
+from tests.support.clusters import IDLERS, PREAMBLE, A, B, C, Cluster, D
+from tests.support.nodes import is_balanced
+
+MOURNERS = IDLERS.replace('note("init")', "throttle.start('greetings', 100)")
+
+SLOW = IDLERS.replace('note("init")', 'note("init")\n    wait_for_gate()')
+
+
+def run_of(cluster: Cluster) -> str:
+    service = cluster[B].station.worker.service
+    assert service is not None
+    return service.run
+
+
+def peer_of(cluster: Cluster, name: str, of: str) -> Peer:
+    return cluster[of].station.members.peer(name)
+
+
+COMMANDS = [
+    "run_begin",
+    "run_drop",
+    "run_stop",
+    "run_kill",
+    "run_release",
+    "users_add",
+    "users_count",
+    "users_arrive",
+    "users_remove",
+    "settings_check",
+    "settings_update",
+    "snapshot",
+    "throttle_closed",
+]
+
+
+@pytest.mark.parametrize("method", COMMANDS)
+class TestStrangers:
+    def test_another_node_commands_nothing(self, cluster: Cluster, method: str) -> None:
+        cluster.do(4)
+        call = cluster[C].station._exchange.call
+
+        with pytest.raises(Refused, match="takes no part"):
+            cluster.call(call, peer_of(cluster, B, C), method, {}, 1.0, run_of(cluster))
+
+    def test_another_run_commands_nothing(self, cluster: Cluster, method: str) -> None:
+        cluster.do(4)
+        call = cluster[A].station._exchange.call
+
+        with pytest.raises(Refused, match="takes no part"):
+            cluster.call(call, peer_of(cluster, B, A), method, {}, 1.0, "another")
+
+    def test_a_run_that_is_over_commands_nothing(self, cluster: Cluster, method: str) -> None:
+        cluster.do(4)
+        run = run_of(cluster)
+        cluster.call(cluster[A].dist.stop)
+        call = cluster[A].station._exchange.call
+
+        with pytest.raises(Refused, match="takes no part"):
+            cluster.call(call, peer_of(cluster, B, A), method, {}, 1.0, run)
+
+
+class TestCommands:
+    def test_a_command_that_comes_twice_has_one_effect(self, cluster: Cluster) -> None:
+        cluster.do(0)
+        link = cluster[A].station._exchange._link
+        call = link.call
+
+        def twice(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+            call(address, method, payload, timeout_s)
+            return call(address, method, payload, timeout_s)
+
+        link.call = twice  # type: ignore[method-assign]
+        added = cluster.call(cluster[A].dist.add, 4)
+        removed = cluster.call(cluster[A].dist.remove, 2)
+        cluster.advance(0.1)
+
+        assert (added, removed) == ({B: 2, C: 2}, {B: 1, C: 1})
+        assert cluster.running() == {B: 1, C: 1}
+
+    def test_a_worker_that_has_not_handed_in_is_not_free(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        cluster[B].controller.stop_scenario()
+        cluster.advance(0.5)
+        call = cluster[C].station._exchange.call
+
+        with pytest.raises(MasterIsSet):
+            cluster.call(call, peer_of(cluster, B, C), "run_configure", {}, 1.0, "run of c")
+
+    def test_the_state_of_the_run_before_is_not_that_of_this_one(self, cluster: Cluster) -> None:
+        cluster.do(0)
+        cluster.call(cluster[A].dist.stop)
+        link, told = cluster[B].station._exchange._link, []
+        tell = link.tell
+
+        def listen(address: str, topic: str, payload: Any) -> None:
+            if topic == "beat":
+                told.append(payload["body"]["state"])
+            tell(address, topic, payload)
+
+        link.tell = listen  # type: ignore[method-assign]
+        begun = cluster.begin(cluster[A].dist.do, cluster.write(SLOW), 0)
+        cluster.advance(1)
+        for name in (B, C):
+            cluster.open_gate(name)
+        cluster.clock.advance_until(begun.ready)
+        cluster.advance(1)
+
+        assert set(told) == {"starting", "running"}
+        assert told == sorted(told, key="starting running".index)
+
+
+class TestLeaving:
+    def test_everything_that_was_counted_is_handed_in(self, cluster: Cluster) -> None:
+        cluster.do(10, GREETERS)
+        cluster.advance(3.21)
+        cluster.call(cluster[C].station.leave)
+
+        cluster.call(cluster[A].dist.stop)
+
+        totals = cluster[A].station.master.tally.totals
+        assert totals.counters() == {"greetings": greetings(cluster, B) + greetings(cluster, C)}
+        assert greetings(cluster, C) > 100
+
+    def test_its_users_end_and_none_is_lost(self, cluster: Cluster) -> None:
+        cluster.do(10)
+        cluster.advance(1)
+        cluster.call(cluster[C].station.leave)
+        cluster.advance(2)
+
+        users = users_of(cluster)
+        assert (users["running"], users["removed"], users["lost"]) == (5, 5, 0)
+        assert is_balanced(users)
+
+    def test_its_terminate_is_called(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        cluster.call(cluster[C].station.leave)
+
+        assert cluster.notes(C)[-1] == "terminate"
+
+    def test_the_run_goes_on_without_it(self, cluster: Cluster) -> None:
+        cluster.do(10)
+        cluster.call(cluster[C].station.leave)
+        cluster.advance(1)
+
+        assert cluster.call(cluster[A].dist.add, 2) == {B: 2}
+
+    def test_its_share_of_the_rates_goes_to_the_others(self, cluster: Cluster) -> None:
+        cluster.do(20, GREETERS)
+        cluster.advance(2)
+        cluster.call(cluster[C].station.leave)
+        cluster.advance(1)
+        before = greetings(cluster, B)
+        cluster.advance(10)
+
+        assert greetings(cluster, B) - before == pytest.approx(1000, rel=0.01)
+
+    def test_it_may_leave_while_it_begins(self, cluster: Cluster) -> None:
+        begun = cluster.begin(cluster[A].dist.do, cluster.write(SLOW), 2)
+        cluster.advance(1)
+        cluster.call(cluster[C].station.leave)
+        cluster.open_gate(B)
+        cluster.advance(5)
+
+        assert begun.ready()
+        assert cluster[C].station.worker.service is None
+        assert cluster[B].station.worker.service is None
+
+    def test_it_may_leave_when_the_master_is_gone(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        cluster.cut_off(A)
+        cluster.call(cluster[C].station.leave)
+
+        assert cluster.running([C]) == {}
+
+    def test_a_free_node_may_leave(self, cluster: Cluster) -> None:
+        cluster.call(cluster[C].station.leave)
+        cluster.advance(1)
+
+        assert [each.state for each in cluster[A].station.members.all()] == ["up", "left"]
+
+
+class TestWithoutAMaster:
+    @pytest.mark.parametrize("how", ["dies", "leaves"])
+    def test_users_end_and_terminate_is_called(self, cluster: Cluster, how: str) -> None:
+        cluster.do(4, MOURNERS)
+        cluster.advance(1)
+        if how == "leaves":
+            cluster.call(cluster[A].station.leave)
+        cluster.cut_off(A)
+        cluster.advance(14)
+
+        assert cluster.running() == {}
+        assert cluster.notes(B)[-1] == cluster.notes(C)[-1] == "terminate"
+        assert cluster[B].throttles.names() == ()
+
+    def test_workers_are_free_for_another_one(self, cluster: Cluster) -> None:
+        cluster.enter(D)
+        cluster.meet()
+        cluster.do(6, MOURNERS)
+        cluster.cut_off(A)
+        cluster.advance(14)
+
+        assert cluster.do(2, by=B, called="another") == {C: 1, D: 1}
+
+    def test_one_that_begins_gives_it_up(self, cluster: Cluster) -> None:
+        cluster.begin(cluster[A].dist.do, cluster.write(SLOW), 2)
+        cluster.advance(1)
+        cluster.cut_off(A)
+        cluster.advance(14)
+
+        assert cluster[B].station.worker.service is None
+        assert cluster[B].controller.over.is_set()
+        assert cluster[B].throttles.names() == ()
+
+    def test_one_that_was_configured_forgets_it(self, cluster: Cluster) -> None:
+        slow = IDLERS + "\ndef setup():\n    wait_for_gate()\n"
+        cluster.begin(cluster[A].dist.do, cluster.write(slow), 2)
+        cluster.advance(1)
+        assert cluster[B].station.worker.service is not None
+        cluster.cut_off(A)
+        cluster.advance(14)
+
+        assert cluster[B].station.worker.service is None
+        assert cluster.do(1, by=B, called="another") == {C: 1}
+
+    def test_a_verb_asked_of_it_says_so(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        cluster.cut_off(A)
+        cluster.advance(11)
+
+        with pytest.raises(Exception, match=r"gone|not the|did not answer|master of a run"):
+            cluster.call(cluster[B].dist.add, 1)
+
+    def test_a_wait_for_a_permit_ends_with_the_run(self, cluster: Cluster) -> None:
+        waiting = PREAMBLE + (
+            "def init():\n    throttle.start('never', Rate.PAUSED)\n"
+            "def start(user_id):\n    throttle.wait('never')\n"
+        )
+        cluster.do(4, waiting)
+        cluster.advance(1)
+        cluster.cut_off(A)
+        cluster.advance(14)
+
+        assert cluster.running() == {}
