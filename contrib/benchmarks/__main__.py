@@ -6,7 +6,8 @@ import platform
 import sys
 from datetime import UTC, datetime
 
-from contrib.benchmarks.catalogue import FULL, SMOKE, Benchmark, catalogue
+from contrib.benchmarks.catalogue import FULL, SMOKE, catalogue
+from contrib.benchmarks.measured import Benchmark
 from contrib.benchmarks.runs import Broken, Interpreters, measure, missing
 from contrib.benchmarks.table import table
 

@@ -2,62 +2,15 @@
 
 from dataclasses import dataclass, replace
 
+from contrib.benchmarks.cluster_rows import cluster_rows
+from contrib.benchmarks.measured import Benchmark, Figure, Subject, module_of, patched
+
 _PAGES = {"small": "13 bytes", "large": "10 000 bytes", "tls": "13 bytes with TLS"}
 _HTTP_PEERS = (
     ("Locust FastHttpUser", "locust", True, ("nginx",)),
     ("wrk", "wrk", False, ("nginx", "wrk")),
     ("hey", "hey", False, ("nginx", "hey")),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number that every subject of a benchmark may answer with.
-
-    Attributes:
-        key: Its name in the answers.
-        title: Its name in the table, with the unit.
-        must: What crowsg must reach, None where nothing is asked.
-        aims: What crowsg aims for.
-        more_is_better: Whether ``must`` is a lower bound.
-    """
-
-    key: str
-    title: str
-    must: float | None = None
-    aims: float | None = None
-    more_is_better: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A process that is measured.
-
-    Attributes:
-        title: Its column in the table.
-        command: What follows ``python``.
-        needs_locust: Whether it takes the interpreter that has Locust.
-        programs: Others that it needs; it is left out where one is not installed.
-    """
-
-    title: str
-    command: tuple[str, ...]
-    needs_locust: bool = False
-    programs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Benchmark:
-    """Figures of the same work done by several subjects, crowsg first."""
-
-    name: str
-    figures: tuple[Figure, ...]
-    subjects: tuple[Subject, ...]
-
-    @property
-    def needs_servers(self) -> bool:
-        """Whether crowsg itself needs a program that is not its own."""
-        return bool(self.subjects[0].programs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +26,9 @@ class Sizes:
         watched_s: For how long they are, and are not.
         loopers: Users that loop on a throttle.
         looped_s: For how long they are looked at.
+        interval_s: Interval of a throttle whose windows of that length are looked at.
+        meshed: Nodes of a large cluster.
+        stopped: Users of a run that is stopped.
         visited_s: For how long users get a page.
         stop_s, stop_period_s, stops: For how long, how often and how many times a server stops.
     """
@@ -86,6 +42,9 @@ class Sizes:
     watched_s: float
     loopers: int
     looped_s: float
+    interval_s: float
+    meshed: int
+    stopped: int
     visited_s: float
     stop_s: float
     stop_period_s: float
@@ -102,6 +61,9 @@ FULL = Sizes(
     watched_s=20.0,
     loopers=1_000,
     looped_s=10.0,
+    interval_s=5.0,
+    meshed=20,
+    stopped=100,
     visited_s=5.0,
     stop_s=1.0,
     stop_period_s=10.0,
@@ -117,6 +79,9 @@ SMOKE = Sizes(
     watched_s=2.0,
     loopers=50,
     looped_s=1.5,
+    interval_s=0.5,
+    meshed=5,
+    stopped=20,
     visited_s=1.0,
     stop_s=0.3,
     stop_period_s=2.0,
@@ -148,12 +113,13 @@ def catalogue(sizes: Sizes) -> tuple[Benchmark, ...]:
         _http("http-large", "large", "100", sizes.visited_s),
         _http("http-tls", "tls", "100", sizes.visited_s),
         _truth(str(sizes.stop_s), str(sizes.stop_period_s), str(sizes.stops)),
+        *cluster_rows(sizes.loopers, sizes.looped_s, sizes.interval_s, sizes.meshed, sizes.stopped),
     )
 
 
 def crowsg(*arguments: str) -> Subject:
     """Return crowsg, its process patched as ``crowsg run`` patches its own."""
-    return _patched("crowsg", "on_crowsg", *arguments)
+    return patched("crowsg", "on_crowsg", *arguments)
 
 
 def gevent(title: str, *arguments: str) -> Subject:
@@ -239,8 +205,8 @@ def _recording(samples: str) -> Benchmark:
             Figure("check_ns", "metrics.check, ns"),
         ),
         (
-            _patched("crowsg", "recording_cost", "cost", samples),
-            _patched("prometheus_client", "recording_cost", "library", samples),
+            patched("crowsg", "recording_cost", "cost", samples),
+            patched("prometheus_client", "recording_cost", "library", samples),
         ),
     )
 
@@ -252,7 +218,7 @@ def _unlocked(users: str, seconds: str) -> Benchmark:
             Figure("permits_per_s", f"{users} users, no limit, permits/s", 250_000, 500_000, True),
             Figure("wait_us", "uncontended wait, CPU us", 5, 5),
         ),
-        (_patched("crowsg", "on_throttle", "unlocked", users, seconds),),
+        (patched("crowsg", "on_throttle", "unlocked", users, seconds),),
     )
 
 
@@ -268,7 +234,7 @@ def _paced(
             Figure("tenth_percent", "the same, p99.9 of 100 ms windows, % above", 10, 3),
             Figure("cv", "the same, cv of gaps", *cv),
         ),
-        (_patched("crowsg", "on_throttle", "paced", rate, users, seconds),),
+        (patched("crowsg", "on_throttle", "paced", rate, users, seconds),),
     )
 
 
@@ -281,7 +247,7 @@ def _scrape(users: str, seconds: str) -> Benchmark:
             Figure("lines", "lines in it"),
             *_lateness_of_the_watched("scraped each second"),
         ),
-        (_patched("crowsg", "on_watching", "scrape", users, seconds),),
+        (patched("crowsg", "on_watching", "scrape", users, seconds),),
     )
 
 
@@ -292,7 +258,7 @@ def _live(users: str, seconds: str) -> Benchmark:
             Figure("frame_ms", f"live view of 200 x 60 under {users} users, CPU ms a frame"),
             *_lateness_of_the_watched("shown"),
         ),
-        (_patched("crowsg", "on_watching", "live", users, seconds),),
+        (patched("crowsg", "on_watching", "live", users, seconds),),
     )
 
 
@@ -306,7 +272,9 @@ def _http(
 ) -> Benchmark:
     work = (users, str(seconds))
     peers = [
-        Subject(title, ("-m", _module("on_http_peers"), f"{peer}-{page}", *work), locust, programs)
+        Subject(
+            title, ("-m", module_of("on_http_peers"), f"{peer}-{page}", *work), locust, programs
+        )
         for title, peer, locust, programs in _HTTP_PEERS
     ]
     title = f"{users} users, {_PAGES[page]}, requests/s"
@@ -317,13 +285,13 @@ def _http(
             Figure("p99_ms", "the same, p99, ms"),
             Figure("cpu_us", "the same, CPU us a request"),
         ),
-        (replace(_patched("crowsg", "on_http", page, *work), programs=("nginx",)), *peers),
+        (replace(patched("crowsg", "on_http", page, *work), programs=("nginx",)), *peers),
     )
 
 
 def _truth(stop_s: str, period_s: str, stops: str) -> Benchmark:
     def subject(title: str, work: str, needs_locust: bool = True) -> Subject:
-        command = ("-m", _module("truth"), work, stop_s, period_s, stops)
+        command = ("-m", module_of("truth"), work, stop_s, period_s, stops)
         return Subject(title, command, needs_locust, ("nginx",))
 
     title = f"a server frozen {stop_s} s in every {period_s} s, 1000 arrivals/s"
@@ -361,12 +329,3 @@ def _lateness_of_the_watched(how: str) -> tuple[Figure, ...]:
         Figure("late_p99_ms", f"the same, {how}, p99, ms"),
         Figure("late_max_ms", f"the same, {how}, max, ms"),
     )
-
-
-def _patched(title: str, module: str, *arguments: str) -> Subject:
-    """Return a module in a process that is patched as ``crowsg run`` patches its own."""
-    return Subject(title, ("-m", "gevent.monkey", "--module", _module(module), *arguments))
-
-
-def _module(name: str) -> str:
-    return f"contrib.benchmarks.{name}"

@@ -69,6 +69,11 @@ def paced(rate: float, users: float, seconds: float) -> dict[str, float]:
     loopers = Loopers(f"{rate:g}/s", int(users))
     with loopers.node:
         passed_s, lost_s = loopers.watch(seconds)
+    return judged(passed_s, rate, seconds, lost_s)
+
+
+def judged(passed_s: list[float], rate: float, seconds: float, lost_s: float) -> dict[str, float]:
+    """Return what the stamps of some time, ascending, say of a rate per second."""
     gaps = [later - earlier for earlier, later in pairwise(passed_s)]
     tenths = sorted(in_windows(passed_s, 0.1))
     return {

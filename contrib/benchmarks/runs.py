@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from time import monotonic, sleep  # noqa: TID251 - a plain process, no node
 
-from contrib.benchmarks.catalogue import Benchmark, Subject
+from contrib.benchmarks.measured import Benchmark, Subject
 from contrib.benchmarks.nginx import located
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,6 +1,6 @@
 """Outcomes as a Markdown table."""
 
-from contrib.benchmarks.catalogue import Figure
+from contrib.benchmarks.measured import Figure
 from contrib.benchmarks.runs import Outcome, Spread
 
 OURS = "crowsg"

@@ -2,7 +2,8 @@ import sys
 
 import pytest
 
-from contrib.benchmarks.catalogue import SMOKE, Benchmark, Figure, Subject, catalogue
+from contrib.benchmarks.catalogue import SMOKE, catalogue
+from contrib.benchmarks.measured import Benchmark, Figure, Subject
 from contrib.benchmarks.runs import Broken, Spread, measure, spread
 from contrib.benchmarks.sleepers import percentile
 from contrib.benchmarks.table import verdict
