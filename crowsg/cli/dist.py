@@ -1,6 +1,7 @@
 """``crowsg dist``: steer a cluster through any of its nodes."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from crowsg.cli.types import Duration, RateType
 from crowsg.clock import MonotonicClock
 from crowsg.cluster.exchange import Peer
 from crowsg.cluster.zerorpc_link import ZerorpcLink
+from crowsg.code.bundle import Bundle
 from crowsg.code.server import CodeServer, code_paths
 from crowsg.config.settings import Text
 from crowsg.config.sources import from_assignments, from_toml
@@ -125,8 +127,11 @@ def do(
     given: dict[str, Any] = dict(from_toml(config)) if config else {}
     given |= {name: Text(text) for name, text in from_assignments(assignments).items()}
     settings = packed(with_own_settings(given, user_rate, stop_timeout))
+    bundle = _bundle_of(Path(scenario)) if _is_path(scenario) else None
+    name = scenario if bundle is None else bundle.name
     with target.connected() as (client, peer):
-        name = _brought(client, peer, scenario)
+        if bundle is not None:
+            client.upload(peer, bundle)
         told = {"scenario": name, "count": users, "settings": settings}
         target.print(client.ask(peer, "do", told), _users)
 
@@ -188,19 +193,19 @@ def nodes(target: _Target) -> None:
 @_targeted
 def upload(target: _Target, path: Path) -> None:
     """Bring PATH to every node: a module with those it imports, a package, or a folder."""
+    bundle = _bundle_of(path)
     with target.connected() as (client, peer):
-        name = _brought(client, peer, str(path.absolute()))
-        target.print(client.ask(peer, "distribute", {"name": name}), _code)
+        client.upload(peer, bundle)
+        target.print(client.ask(peer, "distribute", {"name": bundle.name}), _code)
 
 
-def _brought(client: Client, peer: Peer, reference: str) -> str:
-    """Bring code of this machine to a node, and return its name there."""
-    path = Path(reference)
-    if not (path.suffix == ".py" or path.exists()):
-        return reference
-    bundle = CodeServer(code_paths("")).bundle_of(path.absolute())
-    client.upload(peer, bundle)
-    return bundle.name
+def _is_path(scenario: str) -> bool:
+    return scenario.endswith(".py") or os.sep in scenario
+
+
+def _bundle_of(path: Path) -> Bundle:
+    """Read code of this machine."""
+    return CodeServer(code_paths("")).bundle_of(path.absolute())
 
 
 def _listed(names: str | None) -> list[str] | None:

@@ -1,5 +1,7 @@
 """The workers of a run: processes of this machine, nodes that join from elsewhere."""
 
+import os
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+from gevent.event import Event
 
 from crowsg.cli.joining import (
     CLUSTER,
@@ -22,9 +25,12 @@ from crowsg.cli.joining import (
 from crowsg.cli.types import Duration, NodeCount
 from crowsg.cluster.address import parse
 from crowsg.dist.station import Station
-from crowsg.errors import ClusterError, NotEnoughNodes
+from crowsg.errors import EXIT_ABORTED, ClusterError, NotEnoughNodes
 from crowsg.node import Node
 from crowsg.processes import WorkerExit, Workers, node_command, worker_names
+from crowsg.signals import ended_by
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Fleet:
         Raises:
             NotEnoughNodes: They did not in time.
             ClusterError: A process ended before it had joined.
+            click.Abort: A signal came meanwhile.
             NodeError: A process could not be started.
             InvalidAddress, InvalidKeys: The node cannot listen.
 
@@ -88,9 +95,17 @@ class Fleet:
             yield station
 
     def _wait(self, station: Station, exits: list[WorkerExit]) -> None:
+        interrupted = Event()
+
+        def is_hopeless() -> bool:
+            return bool(exits) or interrupted.is_set()
+
         try:
-            station.wait_for(self.spawned + self.expected, self.wait_s, lambda: bool(exits))
+            with ended_by(_SIGNALS, interrupted.set, partial(os._exit, EXIT_ABORTED)):
+                station.wait_for(self.spawned + self.expected, self.wait_s, is_hopeless)
         except NotEnoughNodes as error:
+            if interrupted.is_set():
+                raise click.Abort from error
             if exits:
                 raise ClusterError(str(exits[0])) from error
             raise

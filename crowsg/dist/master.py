@@ -13,7 +13,6 @@ from crowsg.clock import SECOND, Clock
 from crowsg.cluster.exchange import Exchange, Sender
 from crowsg.cluster.members import Members
 from crowsg.cluster.membership import Member, State
-from crowsg.cluster.wire_errors import from_wire
 from crowsg.controller.life_cycle import ScenarioReference
 from crowsg.dist.crew import Crew, Hand
 from crowsg.dist.dealing import Dealing
@@ -165,7 +164,8 @@ class Master:
         self._state = "running"
         self._look()
         names = self.crew.names()
-        self._note_what_changed_meanwhile()
+        for member in self._members.all():
+            self._note_change(member, None)
         return names
 
     def stop(self) -> None:
@@ -272,10 +272,6 @@ class Master:
                 if self.crew.hand(name) is None:
                     self._dealing.dismiss(name)
 
-    def _note_what_changed_meanwhile(self) -> None:
-        for member in self._members.all():
-            self._note_change(member, None)
-
     def _note_change(self, member: Member, before: State | None) -> None:
         if self._plan is None:
             return
@@ -369,7 +365,7 @@ class Master:
             self.tally.pull_last(plan.run, crew)
             for name in crew.names():
                 self._dealing.dismiss(name)
-            self._release(plan)
+            self.trouble += self._recruiting.release(plan, crew.names())
             self._lead.life.tear_down()
             self.trouble += self._lead.life.trouble
             self.tally.merge_own()
@@ -381,12 +377,6 @@ class Master:
         timer = self._clock.call_later(_LOOK_AGAIN_NS, look_again.set)
         gevent.wait([self._ended, look_again], count=1)
         timer.cancel()
-
-    def _release(self, plan: Plan) -> None:
-        answers = self._orders.give_all(plan.run, self.crew.names(), lambda _: ("run_release", {}))
-        for troubles in answers.results.values():
-            errors = (from_wire(each) for each in troubles)
-            self.trouble += [error for error in errors if isinstance(error, ScenarioFailed)]
 
     def _forget(self, state: str) -> None:
         for name in self.crew.names():

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from crowsg.cluster.wire_errors import from_wire
 from crowsg.code.bundle import Bundle
 from crowsg.code.server import CodeServer
 from crowsg.dist.asking import ask_all
 from crowsg.dist.orders import Orders
 from crowsg.dist.run_settings import packed
-from crowsg.errors import StartRefused
+from crowsg.errors import ScenarioFailed, StartRefused
 
 LOAD_S = 60.0
 """Seconds for loading a scenario and verifying its settings."""
@@ -96,6 +97,18 @@ class Recruiting:
         Blocks: until each has answered.
         """
         self._orders.give_all(plan.run, nodes, lambda node: ("run_drop", {}), INIT_S)
+
+    def release(self, plan: Plan, nodes: Iterable[str]) -> list[ScenarioFailed]:
+        """Let go of the workers of a run that is over; one that does not answer is left alone.
+
+        Returns:
+            What ``terminate`` raised on any of them.
+
+        Blocks: until each has answered.
+        """
+        answers = self._orders.give_all(plan.run, nodes, lambda node: ("run_release", {}))
+        errors = (from_wire(each) for told in answers.results.values() for each in told)
+        return [error for error in errors if isinstance(error, ScenarioFailed)]
 
     def _all_or_none(self, plan: Plan, nodes: Iterable[str], ask: Callable[[str], object]) -> None:
         names = list(nodes)

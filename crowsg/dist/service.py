@@ -12,14 +12,14 @@ from crowsg.cluster.exchange import Exchange, Sender
 from crowsg.cluster.members import Members
 from crowsg.code.server import CodeServer
 from crowsg.controller.life_cycle import ScenarioReference
-from crowsg.controller.machine import check_count
+from crowsg.controller.machine import MAX_USER_ID, check_count
 from crowsg.dist.asking import ask_all
 from crowsg.dist.master import Master
 from crowsg.dist.overview import NodeInfo, Overview
 from crowsg.dist.run_settings import packed, unpacked
 from crowsg.dist.steering import Nodes, Steering
 from crowsg.dist.worker import Worker
-from crowsg.errors import BadNodes, MasterIsSet, Refused
+from crowsg.errors import BadNodes, InvalidRange, MasterIsSet, Refused
 
 FORWARD_S = 900.0
 """Seconds a master may take for what is passed on to it: ``init`` and the end of users included."""
@@ -79,6 +79,8 @@ class Dist:
     ) -> dict[str, int]:
         """Start a scenario on all other nodes; see ``crowsg.dist.do``."""
         check_count(count, least=0)
+        if count > MAX_USER_ID:
+            raise InvalidRange(1, count, 0)
         if (service := self._worker.service) is not None:
             raise MasterIsSet(self._name, service.master.name)
         workers = self._master.start(str(uuid.uuid4()), scenario, settings or {})
@@ -151,8 +153,7 @@ class Dist:
 
         Blocks: until every node has it.
         """
-        self._code.add_module(name)
-        here = {self._name: {name: "known"}}
+        here = {self._name: {self._code.add_module(name): "known"}}
         return {**here, **self.distribute_code()}
 
     def _bring_code(self, node: str) -> dict[str, str]:

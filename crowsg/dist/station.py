@@ -137,10 +137,13 @@ class Station:
             self._clock.sleep(_LOOK_S)
 
     def leave(self) -> None:
-        """Hand in what was counted for others, and tell all that this node goes.
+        """End the run that this node leads, hand in what was counted for others, and tell all.
 
-        Blocks: until the users of this node have ended, and everybody was told.
+        Blocks: until the users have ended, and everybody was told that this node goes.
         """
+        if self.master.state == "running":
+            self.master.stop()
+            self.master.over.wait()
         self.worker.hand_in()
         self.members.leave()
 

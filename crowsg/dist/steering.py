@@ -35,13 +35,23 @@ class Steering:
         self._life = life
         self._run = ""
         self._last_id = 0
+        # Where users arrive, every node counts on from what it was given last.
+        self._ranges = 0
 
     def add(self, count: int, nodes: Nodes = None) -> dict[str, int]:
         """Deal new users with the next ids to workers; see ``crowsg.dist.add``."""
-        self._open("add")
+        plan, names = self._open("add"), self._chosen(nodes)
         check_count(count, least=0)
         if not count:
-            return dict.fromkeys(self._chosen(nodes), 0)
+            return dict.fromkeys(names, 0)
+        if self._ranges:
+            return self._deal(
+                plan,
+                {
+                    name: self._own_range(share)
+                    for name, share in zip(names, shares(count, len(names)), strict=True)
+                },
+            )
         return self.add_block(self._last_id + 1, self._last_id + count, nodes)
 
     def add_block(self, first_id: int, last_id: int, nodes: Nodes = None) -> dict[str, int]:
@@ -56,16 +66,7 @@ class Steering:
             raise InvalidRange(first_id, last_id, self._last_id)
         # Before the calls: what a node failed to take is never given to another one.
         self._last_id = last_id
-        dealt = blocks(first_id, last_id + 1 - first_id, names)
-        wanted = [name for name in names if dealt[name]]
-        for name in wanted:
-            self._master.give(name, len(dealt[name]))
-        answers = self._tell(plan, wanted, lambda name: ("users_add", _block(dealt[name])))
-        for name in answers.failures:
-            self._master.give(name, -len(dealt[name]))
-        counts = {name: len(ids) for name, ids in dealt.items()}
-        answers.saying(counts).required("add")
-        return counts
+        return self._deal(plan, blocks(first_id, last_id + 1 - first_id, names))
 
     def let_arrive(self, most: int) -> None:
         """Let users arrive on all workers, until the run ends.
@@ -77,10 +78,9 @@ class Steering:
             NotAMaster, NoWorkers, PartialFailure: As ``add``.
         """
         plan, names = self._open("let_arrive"), self._chosen(None)
-        self._last_id = len(names) * IDS_OF_A_NODE
         told = {
-            name: {"first": at * IDS_OF_A_NODE + 1, "most": share}
-            for at, (name, share) in enumerate(zip(names, shares(most, len(names)), strict=True))
+            name: {"first": self._own_range(0).start, "most": share}
+            for name, share in zip(names, shares(most, len(names)), strict=True)
         }
         answers = self._tell(plan, names, lambda name: ("users_arrive", told[name]))
         answers.required("let_arrive")
@@ -118,8 +118,32 @@ class Steering:
     def _open(self, call: str) -> Plan:
         plan = self._master.running(call)
         if plan.run != self._run:
-            self._run, self._last_id = plan.run, 0
+            self._run, self._last_id, self._ranges = plan.run, 0, 0
         return plan
+
+    def _own_range(self, count: int) -> range:
+        """Return the first ids of a range of which no other node gets any.
+
+        Raises:
+            InvalidRange: All ranges were given away.
+        """
+        first_id = self._ranges * IDS_OF_A_NODE + 1
+        last_id = first_id + max(count, 1) - 1
+        if last_id > MAX_USER_ID:
+            raise InvalidRange(first_id, last_id, first_id - 1)
+        self._ranges += 1
+        return range(first_id, first_id + count)
+
+    def _deal(self, plan: Plan, dealt: Mapping[str, range]) -> dict[str, int]:
+        counts = {name: len(ids) for name, ids in dealt.items()}
+        wanted = [name for name in dealt if counts[name]]
+        for name in wanted:
+            self._master.give(name, counts[name])
+        answers = self._tell(plan, wanted, lambda name: ("users_add", _block(dealt[name])))
+        for name in answers.failures:
+            self._master.give(name, -counts[name])
+        answers.saying(counts).required("add")
+        return counts
 
     def _chosen(self, nodes: Nodes) -> list[str]:
         known = self._master.crew.names()

@@ -83,7 +83,7 @@ class ManualClock:
                 self._now_ns = max(self._now_ns, due_ns)
                 timer.callback()
                 settle()
-        self._now_ns = end_ns
+        self._now_ns = max(self._now_ns, end_ns)
 
     def advance_until(
         self, condition: Callable[[], bool], step: float = 0.1, steps: int = 10_000

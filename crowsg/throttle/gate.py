@@ -284,6 +284,7 @@ class Gate:
             self._put_back(waiter)
             self._queue[waiter] = None
             self._queue.move_to_end(waiter, last=False)
+        self._supply.catch_up(self._clock.now_ns())
         self._release()
         self._tell_need()
 

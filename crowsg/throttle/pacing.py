@@ -43,18 +43,22 @@ def period_of(rate: Rate) -> Fraction:
 class Pacing:
     """The due times of one rate, or of a share of it, from ``anchor_ns`` on.
 
+    Attributes:
+        lost_ns: Time that was lost, in nanoseconds of the whole rate: it adds up over its shares.
+
     Args:
         rate: A rate in time.
         anchor_ns: When the first permit falls due, in nanoseconds.
         share: The part of the rate, above 0.
     """
 
-    __slots__ = ("_anchor_ns", "_denominator", "_index", "_numerator", "lost_ns")
+    __slots__ = ("_anchor_ns", "_denominator", "_index", "_numerator", "_share", "lost_ns")
 
     def __init__(self, rate: Rate, anchor_ns: int, share: Fraction = ALL) -> None:
         period = period_of(rate) / share
         self._numerator, self._denominator = period.numerator, period.denominator
         self._anchor_ns = anchor_ns
+        self._share = share
         self._index = 0
         self.lost_ns = 0
 
@@ -70,8 +74,7 @@ class Pacing:
             return None
         excess_ns = now_ns - GRANULE_NS - due_ns
         if excess_ns > 0:
-            self._anchor_ns += excess_ns
-            self.lost_ns += excess_ns
+            self._lose(excess_ns)
             due_ns += excess_ns
         self._index += 1
         return due_ns
@@ -81,6 +84,16 @@ class Pacing:
         excess_ns = now_ns - GRANULE_NS - self.due_ns
         if excess_ns > 0:
             self._anchor_ns += excess_ns
+
+    def catch_up(self, now_ns: int) -> None:
+        """Note that permits came too late to those they were for, who need a little time again.
+
+        Were the next one due a whole granule ago, it would be late too when its waiter wakes, and
+        so each after it: half a granule is given up, and counted as lost.
+        """
+        excess_ns = now_ns - GRANULE_NS // 2 - self.due_ns
+        if excess_ns > 0:
+            self._lose(excess_ns)
 
     def put_back(self) -> None:
         """Return a permit that was taken and not used."""
@@ -97,6 +110,11 @@ class Pacing:
         following._anchor_ns += ceil(left * following._period)
         following.lost_ns = self.lost_ns
         return following
+
+    def _lose(self, excess_ns: int) -> None:
+        self._anchor_ns += excess_ns
+        # Permits lost by the whole rate: a half that stands still costs half the time.
+        self.lost_ns += excess_ns * self._share.numerator // self._share.denominator
 
     @property
     def _period(self) -> Fraction:

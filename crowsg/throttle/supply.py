@@ -25,6 +25,9 @@ class Supply(Protocol):
     def rest(self, now_ns: int) -> None:
         """Note that nobody wanted a permit until now."""
 
+    def catch_up(self, now_ns: int) -> None:
+        """Note that what was due came too late, and all of it was returned."""
+
     def put_back(self) -> None:
         """Return a permit that was not used, or no longer is."""
 
@@ -38,6 +41,9 @@ class _Timeless:
     patience_ns: int | None = None
 
     def rest(self, now_ns: int) -> None:
+        """Do nothing."""
+
+    def catch_up(self, now_ns: int) -> None:
         """Do nothing."""
 
     def put_back(self) -> None:
@@ -101,6 +107,7 @@ class Paced:
         self.take = pacing.take
         self.rest = pacing.rest
         self.put_back = pacing.put_back
+        self.catch_up = pacing.catch_up
         self._pacing = pacing
 
     def next_ns(self) -> int | None:

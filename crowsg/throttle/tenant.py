@@ -88,11 +88,13 @@ class Tenant:
         begins = lease.epoch != self._epoch
         if begins:
             self._gate.begin_epoch()
+        # Who came since the last one ended stands in line, though no timer has seen the end yet.
+        had_ended = self._gate.ends_ns <= self._clock.now_ns()
         self._epoch, self._sequence = lease.epoch, lease.sequence
         self._ends_ns = ends_ns
         self._gate.ends_ns = FOREVER_NS if ends_ns is None else ends_ns
         self._watch()
-        if begins or lease.terms != self._terms:
+        if begins or had_ended or lease.terms != self._terms:
             self._terms = lease.terms
             self._gate.go_by(lease.terms, self._moment_of_the_last_single(lease))
             self.report()

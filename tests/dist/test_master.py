@@ -7,7 +7,6 @@ import pytest
 
 from crowsg.errors import Refused
 from crowsg.rate import Rate
-from crowsg.testing.manual_clock import settle
 from tests.support.clusters import IDLERS, PREAMBLE, A, B, C, Cluster, D
 from tests.support.nodes import is_balanced
 
@@ -138,14 +137,12 @@ class TestLateJoiners:
 
         assert sum(cluster.running().values()) == 150
 
-    def test_one_that_comes_as_the_start_ends_is_taken_in_once(self, cluster: Cluster) -> None:
+    def test_one_whose_coming_is_told_twice_is_taken_in_once(self, cluster: Cluster) -> None:
         cluster.do(0)
         master = cluster[A].station.master
+        cluster[A].station.members.on_change(master._note_change)
         cluster.enter(D)
-        cluster.clock.advance_until(lambda: len(cluster[A].station.members.up()) == 3, step=0.001)
-        for each in cluster[A].station.members.up():
-            master._note_change(each, None)
-        cluster.advance(1)
+        cluster.advance(2)
 
         assert cluster.notes(D) == ["init"]
         assert master.crew.names() == (B, C, D)
@@ -237,13 +234,13 @@ class TestStopping:
         cluster.do(4, stubborn)
         cluster.advance(1)
         told: list[str] = []
-        give = cluster[A].station.master._orders.give
+        call = cluster.links[A].call
 
-        def listen(run: str, node: str, order: Any, *rest: Any) -> Any:
-            told.append(order[0])
-            return give(run, node, order, *rest)
+        def listen(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+            told.append(method)
+            return call(address, method, payload, timeout_s)
 
-        cluster[A].station.master._orders.give = listen  # type: ignore[assignment]
+        cluster.links[A].call = listen  # type: ignore[method-assign]
         cluster.call(cluster[A].dist.stop)
 
         assert 2 <= told.count("run_stop") <= 6
@@ -390,6 +387,7 @@ class TestDying:
         cluster.advance(2)
 
         assert cluster[A].station.master.crew.names() == (B,)
+        assert cluster.with_throttles() == {B}
         assert is_balanced(users_of(cluster))
 
     def test_a_worker_is_given_up_as_soon_as_it_is_dead(self, cluster: Cluster) -> None:
@@ -449,12 +447,8 @@ class TestSad:
     def test_a_beat_that_is_none_changes_nothing(self, cluster: Cluster) -> None:
         cluster.do(4)
         cluster.advance(1)
-        worker = cluster[B].station.worker
-        assert worker.service is not None
         for beat in ({}, None, {"users": [1, 2], "reports": []}, {"users": "abc"}):
-            cluster[B].station._exchange.tell(
-                worker.service.master, "beat", beat, worker.service.run
-            )
+            cluster.tell(B, A, "beat", beat, cluster.run_of(B))
         cluster.advance(1)
 
         assert cluster[A].dist.state() == "running"
@@ -463,20 +457,23 @@ class TestSad:
     @pytest.mark.parametrize("method", ["worker_leaves", "throttle_start", "throttle_state"])
     def test_what_a_stranger_asks_is_refused(self, cluster: Cluster, method: str) -> None:
         cluster.do(4)
-        peer = cluster[B].station.members.peer(A)
 
         with pytest.raises(Refused):
-            cluster.call(cluster[B].station._exchange.call, peer, method, {}, 1.0, "another run")
+            cluster.ask(B, A, method, {}, "another run")
 
     def test_a_snapshot_that_is_none_is_left_out(self, cluster: Cluster) -> None:
         cluster.do(4, GREETERS)
         cluster.advance(3)
-        cluster[C].station.worker._carriers.snapshots.take = (  # type: ignore[method-assign]
-            lambda *_: {"number": "none"}
-        )
+        call = cluster.links[A].call
+
+        def garble(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+            answer = call(address, method, payload, timeout_s)
+            is_one = method == "snapshot" and address == cluster.address(C)
+            return {"ok": {"number": "none"}} if is_one else answer
+
+        cluster.links[A].call = garble  # type: ignore[method-assign]
         cluster.advance(3)
         stopped = cluster.call(cluster[A].dist.stop)
-        settle()
 
         assert stopped == {B: "finished", C: "finished"}
         assert cluster[C].station.worker.service is None

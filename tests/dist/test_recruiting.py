@@ -65,7 +65,7 @@ def teardown():
 def nothing_is_left(cluster: Cluster) -> bool:
     nodes = [cluster.nodes[name] for name in cluster.nodes]
     cluster.advance(1)
-    return not any(
+    return not cluster.with_throttles() and not any(
         node.station.worker.service
         or node.station.master.is_leading
         or node.throttles.names()
@@ -160,11 +160,13 @@ class TestRefusing:
 
         assert nothing_is_left(cluster)
 
-    def test_code_that_one_node_refuses(self, cluster: Cluster, tmp_path: Path) -> None:
+    def test_code_that_one_node_refuses(
+        self, make_cluster: Callable[..., Cluster], tmp_path: Path
+    ) -> None:
         own = tmp_path / "own"
         own.mkdir()
         (own / "scene.py").write_text("SOMETHING = 'else'\n")
-        cluster[C].code._own = (own,)
+        cluster = make_cluster(3, environment={C: {"CROWSG_EXTRA_CODE_PATHS": str(own)}})
 
         refusal = self.refuse(cluster)
 
@@ -182,6 +184,23 @@ class TestRefusing:
         assert cluster.notes(C) == ["init"]
         assert nothing_is_left(cluster)
         assert self.works_again(cluster)
+
+    def test_a_node_that_never_heard_of_the_end_takes_part_in_the_next_run(
+        self, cluster: Cluster
+    ) -> None:
+        call = cluster.links[A].call
+
+        def lossy(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+            if (address, method) == (cluster.address(B), "run_drop"):
+                raise Unreachable(address, method, timeout_s)
+            return call(address, method, payload, timeout_s)
+
+        cluster.links[A].call = lossy  # type: ignore[method-assign]
+        self.refuse(cluster, fails=C)
+        assert cluster.states()[B] == "running"
+
+        assert self.works_again(cluster)
+        assert cluster.notes(B).count("terminate") == 1
 
     @pytest.mark.parametrize("how", ["raises", "returns"])
     def test_setup_that_fails(self, cluster: Cluster, how: str) -> None:

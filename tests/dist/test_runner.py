@@ -23,7 +23,7 @@ from crowsg.one_run import (
 )
 from crowsg.summary import Summary
 from tests.record.runs import Witness
-from tests.support.clusters import FAST, IDLERS, PREAMBLE, A, B, Begun, C, Cluster
+from tests.support.clusters import FAST, IDLERS, PREAMBLE, A, B, Begun, C, Cluster, D
 from tests.support.nodes import is_balanced
 
 WORKERS_AT_WORK = (
@@ -141,7 +141,10 @@ class TestSummary:
             series = list(csv.DictReader(file))
         assert told["users"]["finished"] == summary.users.finished == 19
         assert sorted(int(each["id"]) for each in ended) == list(range(1, 21))
-        assert series
+        assert {each["node"]: int(each["id"]) <= 10 for each in ended} == {B: True, C: False}
+        steps = [each for each in series if each["operation"] == "step"]
+        assert sum(int(each["ok"]) for each in steps) == summary.operations["step"].ok == 80
+        assert sum(int(each["failed"]) for each in steps) == 20
 
     def test_a_second_run_follows(self, cluster: Cluster) -> None:
         Going(cluster, WORKERS_AT_WORK, 20).finish()
@@ -272,6 +275,22 @@ class TestArrivals:
         assert len(ids) == len(set(ids)) > 20
         assert cluster.ids(B)
         assert cluster.ids(C)
+
+    def test_nor_have_those_that_are_added(self, cluster: Cluster) -> None:
+        going = Going(
+            cluster, self.BRIEF, 100, settings={"user_rate": 600}, arrivals=True, duration_s=5.0
+        )
+        cluster.advance(1)
+        assert cluster.call(cluster[A].dist.add, 4) == {B: 2, C: 2}
+        cluster.enter(D)
+        cluster.advance(2)
+        cluster.call(cluster[A].dist.add, 4)
+        summary = going.finish()
+
+        ids = [each for name in (B, C, D) for each in cluster.ids(name)]
+        assert len(ids) == len(set(ids)) > 20
+        assert cluster.ids(D)
+        assert is_balanced(summary.users.as_dict())
 
     def test_no_more_are_there_than_may_be(self, cluster: Cluster) -> None:
         going = Going(

@@ -9,11 +9,13 @@ from crowsg.errors import (
     BadNodes,
     CrowsgError,
     InvalidCount,
+    InvalidRange,
     MasterIsSet,
     NoCluster,
     NotAMaster,
     NoWorkers,
     PartialFailure,
+    Refused,
     RemoteFault,
     ScenarioIsRunning,
     StartRefused,
@@ -199,6 +201,32 @@ class TestOverview:
         assert cluster.call(cluster[B].dist.overview) == cluster[A].dist.overview()
 
 
+class TestDistributing:
+    def test_a_file_is_brought_to_all_others(self, cluster: Cluster) -> None:
+        path = cluster.write(IDLERS, "brought")
+
+        told = cluster.call(cluster[A].dist.distribute, path)
+
+        assert told == {A: {"brought": "known"}, B: {"brought": "sent"}, C: {"brought": "sent"}}
+        assert "brought" in [each.name for each in cluster[C].code.scenarios()]
+
+    def test_what_is_marked_comes_with_the_next_run(self, cluster: Cluster) -> None:
+        cluster[A].code.add_module(cluster.write(IDLERS, "marked"))
+
+        cluster.do(0)
+
+        assert "marked" in [each.name for each in cluster[B].code.scenarios()]
+
+    def test_it_is_brought_to_the_nodes_that_are_named(self, cluster: Cluster) -> None:
+        cluster[A].code.add_module(cluster.write(IDLERS, "marked"))
+
+        assert list(cluster.call(cluster[A].dist.distribute_code, [C])) == [C]
+
+    def test_unknown_nodes_are_named(self, cluster: Cluster) -> None:
+        with pytest.raises(BadNodes, match="x@test"):
+            cluster[A].dist.distribute_code(["x@test"])
+
+
 class TestTwoMasters:
     def test_a_worker_leads_no_run(self, cluster: Cluster) -> None:
         cluster.do(2)
@@ -226,6 +254,24 @@ class TestTwoMasters:
 
         assert {type(error) for error in refused.value.failures.values()} == {MasterIsSet}
         assert cluster.states()[B] == "running"
+
+    def test_a_node_that_leads_is_nobodys_worker(self, cluster: Cluster) -> None:
+        failing = IDLERS.replace(
+            'note("init")',
+            "from crowsg.context import current_node\n"
+            '    if current_node().name == "d@test": raise OSError("no disk")',
+        )
+        cluster.do(2, failing)
+        cluster.enter(D)
+        cluster.advance(3)
+
+        with pytest.raises(StartRefused) as refused:
+            cluster.do(2, by=D, called="another")
+
+        errors = refused.value.failures
+        assert {name: type(error) for name, error in errors.items()} == dict.fromkeys(
+            (A, B, C), MasterIsSet
+        )
 
     def test_the_run_of_the_first_is_not_disturbed(self, cluster: Cluster) -> None:
         cluster.do(2)
@@ -279,6 +325,12 @@ class TestSad:
 
         assert cluster[A].dist.state() == "idle"
 
+    def test_more_users_than_there_are_ids_start_nothing(self, cluster: Cluster) -> None:
+        with pytest.raises(InvalidRange):
+            cluster.do(2**53 + 1)
+
+        assert cluster[A].dist.state() == "idle"
+
     def test_a_scenario_that_is_not_there_starts_nothing(self, cluster: Cluster) -> None:
         with pytest.raises(CrowsgError):
             cluster.call(cluster[A].dist.do, "no_such_scenario", 1)
@@ -292,12 +344,5 @@ class TestSad:
         ids=["empty", "unknown", "incomplete", "text"],
     )
     def test_a_call_that_is_none_is_refused(self, cluster: Cluster, body: Any) -> None:
-        link = cluster.network.link("10.0.0.99:4000")
-        peer = cluster[B].station.members.peer(A)
-        exchange = cluster[B].station._exchange
-        del link
-
-        with pytest.raises(CrowsgError) as refused:
-            cluster.call(exchange.call, peer, "dist", body, 1.0)
-
-        assert isinstance(refused.value, RemoteFault) or refused.value.reason == "refused"
+        with pytest.raises((RemoteFault, Refused)):
+            cluster.ask(B, A, "dist", body)

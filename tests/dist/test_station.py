@@ -53,6 +53,23 @@ class TestWaiting:
             begun.result()
 
 
+class TestLeaving:
+    def test_a_master_that_leaves_ends_its_run_in_order(self, cluster: Cluster) -> None:
+        cluster.do(4, MEETING + '\ndef teardown():\n    note("teardown")\n')
+        cluster.advance(1)
+        cluster.call(cluster[A].station.leave)
+
+        assert cluster.notes(A) == ["teardown"]
+        assert cluster[A].station.master.tally.totals.users().removed == 4
+        assert cluster[B].station.worker.service is None
+
+    def test_whoever_leads_nothing_just_goes(self, cluster: Cluster) -> None:
+        cluster.call(cluster[A].station.leave)
+        cluster.advance(1)
+
+        assert [each.state for each in cluster[B].station.members.all()] == ["left", "up"]
+
+
 class TestMail:
     def test_messages_cross_nodes_and_arrive_as_they_were_sent(self, cluster: Cluster) -> None:
         cluster.do(2, MEETING)

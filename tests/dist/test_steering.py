@@ -113,6 +113,17 @@ class TestAdding:
 
         assert (cluster.ids(B), cluster.ids(C)) == ([1, 3, 4, 7], [2, 8])
 
+    def test_what_a_node_failed_to_take_is_not_waited_for(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        cluster.cut_off(C)
+        with pytest.raises(PartialFailure):
+            cluster.call(cluster[A].dist.add, 4)
+        cluster.reconnect(C)
+        cluster.call(cluster[A].dist.remove, 10)
+        cluster.advance(1)
+
+        assert cluster[A].station.master.idle.is_set()
+
     def test_the_rate_of_starts_is_that_of_the_whole_cluster(self, cluster: Cluster) -> None:
         cluster.do(1000, user_rate=600)
         began = sum(cluster.running().values())
@@ -268,6 +279,16 @@ class TestUpdating:
 
         assert failed.value.results == {B: "unchanged"}
         assert cluster[B].settings.get("size") == 2
+
+    def test_what_is_for_some_nodes_is_not_for_the_master_and_late_joiners(
+        self, cluster: Cluster
+    ) -> None:
+        cluster.do(2, CHOOSY)
+        cluster.call(cluster[A].dist.update_settings, {"size": 4}, [B])
+        cluster.enter(D)
+        cluster.advance(3)
+
+        assert [cluster[name].settings.get("size") for name in (A, B, C, D)] == [2, 4, 2, 2]
 
     def test_text_is_read_by_each_node(self, cluster: Cluster) -> None:
         cluster.do(2, CHOOSY)

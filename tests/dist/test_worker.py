@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from crowsg.cluster.exchange import Peer
-from crowsg.errors import MasterIsSet, Refused
+from crowsg.errors import MasterIsSet, NoSuchScenario, Refused, Unreachable
 from tests.dist.test_master import GREETERS, greetings, users_of
 from tests.support.clusters import IDLERS, PREAMBLE, A, B, C, Cluster, D
 from tests.support.nodes import is_balanced
@@ -15,14 +14,18 @@ MOURNERS = IDLERS.replace('note("init")', "throttle.start('greetings', 100)")
 SLOW = IDLERS.replace('note("init")', 'note("init")\n    wait_for_gate()')
 
 
-def run_of(cluster: Cluster) -> str:
-    service = cluster[B].station.worker.service
-    assert service is not None
-    return service.run
+def states_in_beats(cluster: Cluster) -> list[str]:
+    """Return a list that grows by what one worker tells of its state from now on."""
+    link, told = cluster.links[B], list[str]()
+    tell = link.tell
 
+    def listen(address: str, topic: str, payload: Any) -> None:
+        if topic == "beat":
+            told.append(payload["body"]["state"])
+        tell(address, topic, payload)
 
-def peer_of(cluster: Cluster, name: str, of: str) -> Peer:
-    return cluster[of].station.members.peer(name)
+    link.tell = listen  # type: ignore[method-assign]
+    return told
 
 
 COMMANDS = [
@@ -46,32 +49,29 @@ COMMANDS = [
 class TestStrangers:
     def test_another_node_commands_nothing(self, cluster: Cluster, method: str) -> None:
         cluster.do(4)
-        call = cluster[C].station._exchange.call
 
         with pytest.raises(Refused, match="takes no part"):
-            cluster.call(call, peer_of(cluster, B, C), method, {}, 1.0, run_of(cluster))
+            cluster.ask(C, B, method, {}, cluster.run_of(B))
 
     def test_another_run_commands_nothing(self, cluster: Cluster, method: str) -> None:
         cluster.do(4)
-        call = cluster[A].station._exchange.call
 
         with pytest.raises(Refused, match="takes no part"):
-            cluster.call(call, peer_of(cluster, B, A), method, {}, 1.0, "another")
+            cluster.ask(A, B, method, {}, "another")
 
     def test_a_run_that_is_over_commands_nothing(self, cluster: Cluster, method: str) -> None:
         cluster.do(4)
-        run = run_of(cluster)
+        run = cluster.run_of(B)
         cluster.call(cluster[A].dist.stop)
-        call = cluster[A].station._exchange.call
 
         with pytest.raises(Refused, match="takes no part"):
-            cluster.call(call, peer_of(cluster, B, A), method, {}, 1.0, run)
+            cluster.ask(A, B, method, {}, run)
 
 
 class TestCommands:
     def test_a_command_that_comes_twice_has_one_effect(self, cluster: Cluster) -> None:
         cluster.do(0)
-        link = cluster[A].station._exchange._link
+        link = cluster.links[A]
         call = link.call
 
         def twice(address: str, method: str, payload: Any, timeout_s: float) -> Any:
@@ -86,27 +86,59 @@ class TestCommands:
         assert (added, removed) == ({B: 2, C: 2}, {B: 1, C: 1})
         assert cluster.running() == {B: 1, C: 1}
 
+    def test_a_node_that_refused_a_run_is_free_at_once(self, cluster: Cluster) -> None:
+        told = {
+            "scenario": "nowhere",
+            "digests": {},
+            "settings": {},
+            "defaults": {},
+            "lives": False,
+            "late": False,
+        }
+
+        with pytest.raises(NoSuchScenario):
+            cluster.ask(C, B, "run_configure", told, "run of c")
+
+        assert cluster[B].station.worker.service is None
+
+    def test_one_that_never_heard_the_end_takes_part_in_the_next_run(
+        self, cluster: Cluster
+    ) -> None:
+        call = cluster.links[A].call
+
+        def lossy(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+            if (address, method) == (cluster.address(C), "run_release"):
+                raise Unreachable(address, method, timeout_s)
+            return call(address, method, payload, timeout_s)
+
+        cluster.links[A].call = lossy  # type: ignore[method-assign]
+        cluster.do(2)
+        cluster.call(cluster[A].dist.stop)
+        assert cluster[C].station.worker.service is not None
+
+        assert cluster.do(2) == {B: 1, C: 1}
+
+    def test_a_run_it_works_in_is_not_begun_again(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        cluster.advance(0.1)
+
+        with pytest.raises(MasterIsSet):
+            cluster.ask(A, B, "run_configure", {}, cluster.run_of(B))
+
+        assert cluster.running() == {B: 1, C: 1}
+
     def test_a_worker_that_has_not_handed_in_is_not_free(self, cluster: Cluster) -> None:
         cluster.do(2)
         cluster[B].controller.stop_scenario()
         cluster.advance(0.5)
-        call = cluster[C].station._exchange.call
 
         with pytest.raises(MasterIsSet):
-            cluster.call(call, peer_of(cluster, B, C), "run_configure", {}, 1.0, "run of c")
+            cluster.ask(C, B, "run_configure", {}, "run of c")
 
     def test_the_state_of_the_run_before_is_not_that_of_this_one(self, cluster: Cluster) -> None:
         cluster.do(0)
         cluster.call(cluster[A].dist.stop)
-        link, told = cluster[B].station._exchange._link, []
-        tell = link.tell
-
-        def listen(address: str, topic: str, payload: Any) -> None:
-            if topic == "beat":
-                told.append(payload["body"]["state"])
-            tell(address, topic, payload)
-
-        link.tell = listen  # type: ignore[method-assign]
+        states = states_in_beats(cluster)
         begun = cluster.begin(cluster[A].dist.do, cluster.write(SLOW), 0)
         cluster.advance(1)
         for name in (B, C):
@@ -114,8 +146,18 @@ class TestCommands:
         cluster.clock.advance_until(begun.ready)
         cluster.advance(1)
 
-        assert set(told) == {"starting", "running"}
-        assert told == sorted(told, key="starting running".index)
+        assert set(states) == {"starting", "running"}
+        assert states == sorted(states, key="starting running".index)
+
+    def test_a_beat_is_told_ten_times_a_second_in_every_run(self, cluster: Cluster) -> None:
+        for _ in range(2):
+            cluster.do(0)
+            cluster.call(cluster[A].dist.stop)
+        cluster.do(0)
+        states = states_in_beats(cluster)
+        cluster.advance(3)
+
+        assert len(states) == 30
 
 
 class TestLeaving:
@@ -140,6 +182,14 @@ class TestLeaving:
         assert (users["running"], users["removed"], users["lost"]) == (5, 5, 0)
         assert is_balanced(users)
 
+    def test_it_is_not_said_to_be_dead(self, cluster: Cluster) -> None:
+        cluster.do(10)
+        cluster.call(cluster[C].station.leave)
+        cluster.advance(2)
+
+        parts = cluster[A].station.master.tally.totals.nodes(0)
+        assert {each.name: each.state for each in parts}[C] == "finished"
+
     def test_its_terminate_is_called(self, cluster: Cluster) -> None:
         cluster.do(2)
         cluster.call(cluster[C].station.leave)
@@ -152,6 +202,7 @@ class TestLeaving:
         cluster.advance(1)
 
         assert cluster.call(cluster[A].dist.add, 2) == {B: 2}
+        assert cluster.with_throttles() == {B}
 
     def test_its_share_of_the_rates_goes_to_the_others(self, cluster: Cluster) -> None:
         cluster.do(20, GREETERS)

@@ -12,6 +12,7 @@ from crowsg.context import current_node
 from crowsg.node import Node
 from crowsg.testing import ManualClock, MemoryNetwork
 from crowsg.testing.manual_clock import settle
+from crowsg.testing.memory_network import MemoryLink
 
 Result = TypeVar("Result")
 
@@ -81,6 +82,7 @@ class Cluster:
         self.network = MemoryNetwork(self.clock, delay_ns=delay_ns)
         self.folder = folder
         self.nodes: dict[str, Node] = {}
+        self.links: dict[str, MemoryLink] = {}
         self._environment = environment or {}
         self._hosts = itertools.count(1)
         for at in range(count):
@@ -93,6 +95,7 @@ class Cluster:
         node.start()
         self.nodes[name] = node
         link = self.network.link(f"10.0.0.{next(self._hosts)}:4000", spawn=node.spawn)
+        self.links[name] = link
         node.enter_cluster(link, join=known)
         return node
 
@@ -147,6 +150,24 @@ class Cluster:
         """Move the clock."""
         self.clock.advance(seconds)
 
+    def ask(self, asker: str, asked: str, method: str, body: Any, run: str = "") -> Any:
+        """Let a node call any method of another one, and return what it answers."""
+        station = self[asker].station
+        peer = station.members.peer(asked)
+        return self.call(station._exchange.call, peer, method, body, 1.0, run)
+
+    def tell(self, teller: str, told: str, topic: str, body: Any, run: str = "") -> None:
+        """Let a node send another one any notice."""
+        station = self[teller].station
+        station._exchange.tell(station.members.peer(told), topic, body, run)
+        settle()
+
+    def run_of(self, name: str) -> str:
+        """Return the id of the run that a node works in."""
+        service = self[name].station.worker.service
+        assert service is not None
+        return service.run
+
     def open_gate(self, name: str) -> None:
         """Let the callback that waits on a node, or will, go on."""
         self[name].shared.setdefault("gate", gevent.event.Event()).set()
@@ -167,6 +188,10 @@ class Cluster:
         for other in self.nodes:
             if other != name:
                 self.network.heal(self.address(name), self.address(other))
+
+    def with_throttles(self, of: str = A) -> set[str]:
+        """Return the nodes among which a master divides its throttles."""
+        return set(self[of].station.master._dealing._dealer._boxes)
 
     def running(self, names: Iterable[str] | None = None) -> dict[str, int]:
         """Return how many users run on each node that has some."""

@@ -6,6 +6,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from crowsg.clock import SECOND
 from crowsg.testing import ManualClock
 
 
@@ -168,3 +169,15 @@ def test_time_never_runs_backwards(clock: ManualClock, seconds: float) -> None:
         clock.advance(seconds)
 
     assert clock.now_ns() == 1_000_000_000
+
+
+def test_time_that_went_on_by_itself_is_not_turned_back() -> None:
+    clock = ManualClock()
+
+    def go_on() -> None:
+        clock._now_ns += 10 * SECOND
+
+    clock.call_later(SECOND // 2, go_on)
+    clock.advance(1)
+
+    assert clock.now_ns() == 10 * SECOND + SECOND // 2

@@ -207,3 +207,12 @@ def test_a_rate_that_changes_again_and_again_never_exceeds_the_highest(seed: int
 def test_what_has_no_period_is_refused(rate: Rate) -> None:
     with pytest.raises(InvalidThrottle, match="no period"):
         Pacing(rate, 0)
+
+
+def test_lost_time_adds_up_over_the_shares_of_a_rate() -> None:
+    halves = [Pacing(Rate(1000, per=1), 0, Fraction(1, 2)) for _ in range(2)]
+
+    for half in halves:
+        half.take(SECOND)
+
+    assert sum(half.lost_ns for half in halves) == SECOND - GRANULE_NS

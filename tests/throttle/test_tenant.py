@@ -12,6 +12,7 @@ from crowsg.testing.manual_clock import settle
 from crowsg.throttle.gate import Gate
 from crowsg.throttle.lease import FRESH_NS, NOTHING, TTL_NS, WHOLE, Lease, Report, Terms
 from crowsg.throttle.tenant import Tenant, Ways
+from tests.throttle.stalling import StallingClock
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -29,8 +30,8 @@ def singles(given: int) -> Terms:
 class Bench:
     """A tenant with a real gate; what it reports is kept."""
 
-    def __init__(self) -> None:
-        self.clock = ManualClock()
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
         self.gate = Gate(self.clock, "a")
         self.passed: list[int] = []
         self.told: list[Report] = []
@@ -693,3 +694,18 @@ def test_a_way_counts_among_the_last_hundred() -> None:
 
 def test_a_way_before_the_last_hundred_is_forgotten() -> None:
     assert noted(5, *[70] * 100).quickest_ns == 70
+
+
+def test_who_queued_while_a_lease_had_ended_goes_on_with_the_next_of_the_same_terms() -> None:
+    clock = StallingClock()
+    bench = Bench(clock)
+    bench.hold(Terms.everything(Rate.UNLIMITED), 1)
+    bench.report()
+    # The loop stands still: no timer has seen the lease end.
+    clock.stall(TTL_NS + 1)
+    bench.wait(1)
+
+    bench.hold(Terms.everything(Rate.UNLIMITED), 2, answers=bench.report())
+    settle()
+
+    assert len(bench.passed) == 1

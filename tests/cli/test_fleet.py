@@ -1,0 +1,97 @@
+"""The workers of ``crowsg run``: which are asked for, and what is refused before any is started."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crowsg.cli import exit_code_of
+from crowsg.cli.fleet import Fleet
+from crowsg.processes import usable_cores
+
+SCENARIO = "print('imported')\ndef init(): pass\ndef start(user_id): pass\n"
+
+Refusal = Callable[..., str]
+
+
+@pytest.fixture
+def refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Refusal:
+    """Give a function that starts a run; returns the one line it is refused with."""
+    path = tmp_path / "not_run.py"
+    path.write_text(SCENARIO)
+    for name in ("NAME", "BIND", "KEYS"):
+        monkeypatch.delenv(f"CROWSG_{name}", raising=False)
+    monkeypatch.setenv("CROWSG_PROMETHEUS_PORT", "0")
+
+    def refusal(*arguments: str) -> str:
+        assert exit_code_of(["run", str(path), *arguments]) == 2
+        out, err = capfd.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        return err.removeprefix("error: ").rstrip()
+
+    return refusal
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "many", "1001", "", "AUTO"])
+def test_a_number_of_processes_is_one_or_more_or_auto(refusal: Refusal, count: str) -> None:
+    assert f"{count!r} is no number of processes: try 4, or auto" in refusal("--nodes", count)
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_somebody_must_be_expected(refusal: Refusal, count: str) -> None:
+    assert "--expect-nodes" in refusal("--expect-nodes", count)
+
+
+def test_waiting_takes_a_duration(refusal: Refusal) -> None:
+    assert "is no duration" in refusal("--expect-nodes", "1", "--wait", "long")
+
+
+@pytest.mark.parametrize("workers", [["--nodes", "2"], ["--expect-nodes", "2"]])
+def test_a_run_that_others_can_reach_needs_keys(refusal: Refusal, workers: list[str]) -> None:
+    assert "it needs keys" in refusal(*workers, "--bind", "0.0.0.0:0")
+
+
+def test_a_folder_without_keys_is_named(refusal: Refusal, tmp_path: Path) -> None:
+    assert str(tmp_path) in refusal("--nodes", "2", "--keys", str(tmp_path))
+
+
+def test_a_name_that_is_none_is_refused(refusal: Refusal) -> None:
+    assert "two words" in refusal("--nodes", "2", "--name", "two words")
+
+
+def test_a_run_without_workers_is_of_this_process_alone() -> None:
+    assert Fleet.of(None, None, 60.0, "0.0.0.0", None, "any") is None
+
+
+def test_nobody_joins_a_run_by_mistake_that_expects_nobody() -> None:
+    fleets = [Fleet.of(2, None, 60.0, None, None, None) for _ in range(2)]
+
+    names = {fleet.cluster for fleet in fleets if fleet}
+    assert len(names) == 2
+    assert "crowsg" not in names
+
+
+@pytest.mark.parametrize(
+    ("expected", "cluster", "name"),
+    [
+        pytest.param(1, None, "crowsg", id="the-usual"),
+        pytest.param(1, "mine", "mine", id="expected"),
+        pytest.param(None, "mine", "mine", id="only-spawned"),
+    ],
+)
+def test_the_name_of_the_cluster_is_known_where_others_are_to_know_it(
+    expected: int | None, cluster: str | None, name: str
+) -> None:
+    fleet = Fleet.of(2, expected, 60.0, None, None, cluster)
+
+    assert fleet is not None
+    assert fleet.cluster == name
+
+
+def test_spawned_and_expected_workers_add_up() -> None:
+    fleet = Fleet.of(usable_cores(), 3, 60.0, None, None, None)
+
+    assert fleet is not None
+    assert (fleet.spawned, fleet.expected) == (usable_cores(), 3)
