@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from gevent.event import Event
+
 from crowsg.controller.arriving import Arriving
 from crowsg.controller.machine import Controller
 from crowsg.errors import ScenarioFailed
@@ -21,6 +23,7 @@ class LocalRunner:
         self.over = controller.over
         self.idle = crowd.idle
         self.unkillable = crowd.unkillable
+        self.deserted = Event()  # never set: this node is always there
         self._controller = controller
         self._arriving = arriving
 

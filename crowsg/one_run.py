@@ -14,6 +14,7 @@ from crowsg.clock import Clock, to_ns
 from crowsg.controller.life_cycle import STOP_TIMEOUT, USER_RATE, ScenarioReference
 from crowsg.errors import (
     EXIT_ABORTED,
+    EXIT_NODES,
     EXIT_OK,
     EXIT_SATURATED,
     EXIT_SCENARIO_FAILED,
@@ -32,6 +33,7 @@ STOPPED = "stopped"
 INTERRUPTED = "interrupted"
 MAX_DURATION = "the maximal duration is over"
 STUCK = "users could not be killed"
+DESERTED = "no worker is left"
 SATURATED = "the generator was the limit"
 
 DAY_S = 86_400.0
@@ -40,7 +42,12 @@ SAMPLE_S = 1.0
 LAST_CALL_S = 10.0
 """What users and callbacks are left after the maximal duration, before they are killed."""
 
-_EXIT_CODES = {STUCK: EXIT_STUCK, INTERRUPTED: EXIT_ABORTED, MAX_DURATION: EXIT_ABORTED}
+_EXIT_CODES = {
+    STUCK: EXIT_STUCK,
+    DESERTED: EXIT_NODES,
+    INTERRUPTED: EXIT_ABORTED,
+    MAX_DURATION: EXIT_ABORTED,
+}
 
 _LOGGER = logging.getLogger("crowsg")
 
@@ -112,11 +119,13 @@ class Runner(Protocol):
         over: Set while no run is going on or ending.
         idle: Set while all users asked for have ended.
         unkillable: Set when users have survived their last kill.
+        deserted: Set while there is nobody who could carry users.
     """
 
     over: Event
     idle: Event
     unkillable: Event
+    deserted: Event
 
     @property
     def state(self) -> str:
@@ -245,8 +254,9 @@ class OneRun:
             gevent.wait([starting, self._ending], count=1)
         finally:
             starting.kill()
-        if self._ending.is_set() and self._runner.state != "running":
-            return False
+        if self._ending.is_set():
+            # What it was doing then was broken off, which is no failure of its own.
+            return self._runner.state == "running"
         if failure:
             raise failure[0]
         return True
@@ -260,7 +270,7 @@ class OneRun:
     def _wait_for_the_end(self) -> None:
         runner = self._runner
         while not self._ending.is_set():
-            awaited = [runner.unkillable, runner.over, self._ending]
+            awaited = [runner.unkillable, runner.deserted, runner.over, self._ending]
             if not self._options.arrivals:
                 awaited.append(runner.idle)
             gevent.wait(awaited, count=1)
@@ -268,6 +278,8 @@ class OneRun:
                 self._end(STOPPED)
             elif runner.unkillable.is_set():
                 self._end(STUCK)
+            elif runner.deserted.is_set():
+                self._end(DESERTED)
             elif runner.idle.is_set() and not self._options.arrivals:
                 self._end(USERS_DONE)
 

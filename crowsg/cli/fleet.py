@@ -2,7 +2,6 @@
 
 import os
 import signal
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,9 +65,6 @@ class Fleet:
         """Return what the options ask for; None for a run of this process alone."""
         if not (nodes or expect_nodes):
             return None
-        if expect_nodes is None and cluster is None:
-            # Nobody else is to join by mistake.
-            cluster = f"run-{uuid.uuid4().hex[:12]}"
         return cls(nodes or 0, expect_nodes or 0, wait, bind, keys, cluster or CLUSTER)
 
     @contextmanager
@@ -91,8 +87,12 @@ class Fleet:
             say(f"waiting for {self.expected} nodes at {station.address}")
         exits: list[WorkerExit] = []
         with self._workers(station, exits):
-            self._wait(station, exits)
-            yield station
+            try:
+                self._wait(station, exits)
+                yield station
+            finally:
+                # Others need not wait until they take it for dead.
+                station.leave()
 
     def _wait(self, station: Station, exits: list[WorkerExit]) -> None:
         interrupted = Event()

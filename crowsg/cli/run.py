@@ -145,11 +145,12 @@ def _execute(
     node: Node, asked: RunOptions, fleet: Fleet | None, out: Path | None, quiet: bool
 ) -> Summary:
     node.watch()
-    address = node.serve_metrics()
+    told = f"metrics: http://{node.serve_metrics()}/metrics"
     if fleet is None:
-        return _run(node, asked, out, quiet, address)
-    with fleet.joined(node, quiet):
-        return _run(node, asked, out, quiet, address, over_cluster=True)
+        return _run(node, asked, out, quiet, told)
+    with fleet.joined(node, quiet) as station:
+        told = f"{told}\ncluster: {station.address}"
+        return _run(node, asked, out, quiet, told, over_cluster=True)
 
 
 def _run(
@@ -157,7 +158,7 @@ def _run(
     asked: RunOptions,
     out: Path | None,
     quiet: bool,
-    address: str,
+    told: str,
     *,
     over_cluster: bool = False,
 ) -> Summary:
@@ -169,7 +170,7 @@ def _run(
     view = _view(str(asked.scenario), quiet)
     if not quiet:
         say = partial(click.echo, err=True)
-        observers += [Announcement(say, f"metrics: http://{address}/metrics"), view]
+        observers += [Announcement(say, told), view]
     one_run = node.one_run(asked, observers, over_cluster=over_cluster)
     end_at_once = partial(_exit_at_once, view.last_words)
     with ended_by(_SIGNALS, one_run.interrupt, end_at_once), _printed_by(view.outlet):

@@ -166,7 +166,8 @@ class Settings:
         """
         self._refuse_unknown(values)
         variables = {name: self._variables[name] for name in values}
-        self._values = {**self._values, **self._verified(variables, values)}
+        parsed = {name: self._parsed(variables[name], value) for name, value in values.items()}
+        self._values = {**self._values, **self._verified(variables, parsed)}
 
     def update(self, changes: Mapping[str, Any]) -> list[tuple[str, Callable[[], object]]]:
         """Change values while running; all or nothing.

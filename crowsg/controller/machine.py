@@ -67,6 +67,7 @@ class Controller:
         self._state: State = "idle"
         self._starting = False
         self._owns_run = True
+        self._before_lead: State = "idle"
         self._reason = ""
         self._scenario: Scenario | None = None
         self._user_state: Any = None
@@ -240,12 +241,16 @@ class Controller:
         Raises:
             InvalidStatus: A run is going on here.
         """
-        if self._state != "disabled":
+        before = self._state
+        if before != "disabled":
             self.disable()
+        self._before_lead = before
         self.over.clear()
 
     def lead_no_more(self) -> None:
-        """Go back to before ``lead``, but for carrying users: that takes a ``reset``."""
+        """Go back to the state before ``lead``: this node may carry users for others again."""
+        if self._state == "disabled":
+            self._state = self._before_lead
         self.over.set()
 
     def reset(self) -> None:

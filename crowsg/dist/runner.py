@@ -20,6 +20,7 @@ class ClusterRunner:
         self.over = master.over
         self.idle = master.idle
         self.unkillable = master.unkillable
+        self.deserted = master.deserted
         self._master = master
         self._steering = steering
 

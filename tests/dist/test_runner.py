@@ -2,16 +2,24 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
 
-from crowsg.errors import EXIT_ABORTED, InvalidStatus, NoCluster, NoWorkers, StartRefused
+from crowsg.errors import (
+    EXIT_ABORTED,
+    EXIT_NODES,
+    InvalidStatus,
+    NoCluster,
+    NoWorkers,
+    StartRefused,
+)
 from crowsg.node import Node
 from crowsg.one_run import (
+    DESERTED,
     DURATION_OVER,
     INTERRUPTED,
     MAX_DURATION,
@@ -337,3 +345,70 @@ class TestSad:
         with pytest.raises(InvalidStatus):
             Going(cluster, IDLERS, 2).finish()
         assert going.finish().users.asked == 2
+
+
+class TestWithoutWorkers:
+    def test_a_run_whose_workers_are_all_lost_says_so(self, cluster: Cluster) -> None:
+        going = Going(cluster, IDLERS, 4, duration_s=100.0)
+        cluster.advance(1)
+        cluster.cut_off(B)
+        cluster.cut_off(C)
+        summary = going.finish()
+
+        assert (summary.exit_code, summary.exit_reason) == (EXIT_NODES, DESERTED)
+        assert summary.users.lost == 4
+
+    def test_a_run_whose_workers_all_leave_says_so(self, cluster: Cluster) -> None:
+        going = Going(cluster, IDLERS, 4, duration_s=100.0)
+        cluster.advance(1)
+        for name in (B, C):
+            cluster.call(cluster[name].station.leave)
+        summary = going.finish()
+
+        assert (summary.exit_code, summary.exit_reason) == (EXIT_NODES, DESERTED)
+        assert summary.users.removed == 4
+
+    def test_an_interrupt_while_users_are_dealt_loses_nothing(self, cluster: Cluster) -> None:
+        cluster.delay(0.05)
+        going = Going(cluster, IDLERS, 10)
+        master = cluster[A].station.master
+        cluster.clock.advance_until(lambda: master.state == "running", step=0.01)
+        cluster.advance(0.01)
+        going.run.interrupt()
+        summary = going.finish()
+
+        assert (summary.exit_code, summary.exit_reason) == (EXIT_ABORTED, INTERRUPTED)
+        assert is_balanced(summary.users.as_dict())
+
+    def test_arrivals_capped_below_the_number_of_workers_find_room(
+        self, make_cluster: Callable[..., Cluster]
+    ) -> None:
+        cluster = make_cluster(5)
+        quick = IDLERS.replace(
+            "    while True:\n        users.sleep(1000)", "    users.sleep(0.01)"
+        )
+        going = Going(
+            cluster, quick, 2, settings={"user_rate": "20/s"}, arrivals=True, duration_s=4.0
+        )
+        summary = going.finish()
+
+        assert summary.users.finished > 60
+        assert summary.users.cancelled == 0
+
+
+def test_a_node_that_has_led_carries_users_for_others_afterwards(cluster: Cluster) -> None:
+    cluster.do(2)
+    cluster.call(cluster[A].dist.stop)
+
+    dealt = cluster.do(4, by=B, called="another")
+
+    assert dealt == {A: 2, C: 2}
+
+
+def test_a_node_that_could_not_start_a_run_carries_users_for_others(cluster: Cluster) -> None:
+    with pytest.raises(StartRefused):
+        cluster.do(2, IDLERS.replace('note("init")', "1 / 0"))
+
+    dealt = cluster.do(4, by=B, called="another")
+
+    assert dealt == {A: 2, C: 2}
