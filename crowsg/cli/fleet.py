@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -86,9 +86,17 @@ class Fleet:
         if not quiet and self.expected:
             say(f"waiting for {self.expected} nodes at {station.address}")
         exits: list[WorkerExit] = []
-        with self._workers(station, exits):
+        is_up = Event()
+
+        def relay(line: str) -> None:
+            # What they say of their start is nothing for whoever wants quiet.
+            if is_up.is_set() or not quiet:
+                say(line)
+
+        with self._workers(station, relay, exits.append):
             try:
                 self._wait(station, exits)
+                is_up.set()
                 yield station
             finally:
                 # Others need not wait until they take it for dead.
@@ -110,7 +118,12 @@ class Fleet:
                 raise ClusterError(str(exits[0])) from error
             raise
 
-    def _workers(self, station: Station, exits: list[WorkerExit]) -> Workers:
+    def _workers(
+        self,
+        station: Station,
+        relay: Callable[[str], object],
+        on_exit: Callable[[WorkerExit], object],
+    ) -> Workers:
         names = worker_names(self.spawned, host_name())
         command = partial(
             node_command,
@@ -120,7 +133,7 @@ class Fleet:
             host=parse(self.bind)[0] if self.bind else LOOPBACK,
             keys=self.keys,
         )
-        return Workers(names, command, partial(click.echo, err=True), exits.append)
+        return Workers(names, command, relay, on_exit)
 
 
 fleet_options = gathered(

@@ -16,4 +16,4 @@ class CrowsgError(Exception):
     """The root: everything crowsg raises on purpose is one of these."""
 
     reason: ClassVar[str] = "error"
-    exit_code: ClassVar[int] = EXIT_USAGE
+    exit_code: int = EXIT_USAGE

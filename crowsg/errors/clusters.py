@@ -155,5 +155,8 @@ class StartRefused(ClusterError):
 
     def __init__(self, failures: Mapping[str, Exception]) -> None:
         self.failures = dict(failures)
+        codes = {getattr(error, "exit_code", EXIT_NODES) for error in failures.values()}
+        # What all of them failed of, and not that they are nodes.
+        self.exit_code = codes.pop() if len(codes) == 1 else EXIT_NODES
         told = "; ".join(f"{node}: {error}" for node, error in self.failures.items())
         super().__init__(f"nothing was started: {told}")

@@ -65,23 +65,16 @@ def test_a_run_without_workers_is_of_this_process_alone() -> None:
     assert Fleet.of(None, None, 60.0, "0.0.0.0", None, "any") is None
 
 
-def test_nobody_joins_a_run_by_mistake_that_expects_nobody() -> None:
-    fleets = [Fleet.of(2, None, 60.0, None, None, None) for _ in range(2)]
-
-    names = {fleet.cluster for fleet in fleets if fleet}
-    assert len(names) == 2
-    assert "crowsg" not in names
-
-
 @pytest.mark.parametrize(
     ("expected", "cluster", "name"),
     [
         pytest.param(1, None, "crowsg", id="the-usual"),
+        pytest.param(None, None, "crowsg", id="the-usual-only-spawned"),
         pytest.param(1, "mine", "mine", id="expected"),
         pytest.param(None, "mine", "mine", id="only-spawned"),
     ],
 )
-def test_the_name_of_the_cluster_is_known_where_others_are_to_know_it(
+def test_a_run_can_be_steered_by_the_name_of_its_cluster(
     expected: int | None, cluster: str | None, name: str
 ) -> None:
     fleet = Fleet.of(2, expected, 60.0, None, None, cluster)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,14 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with programs() as started:
-        cluster = Cluster(started, tmp_path_factory.mktemp("scenarios"))
+    with three_nodes(tmp_path_factory.mktemp("scenarios")) as cluster:
         yield cluster
-        cluster.close()
+
+
+@contextmanager
+def three_nodes(folder: Path) -> Iterator[Cluster]:
+    with programs() as started, closing(Cluster(started, folder)) as cluster:
+        yield cluster
 
 
 @pytest.fixture
@@ -324,12 +329,10 @@ def test_json_is_the_only_thing_on_stdout(cluster: Cluster) -> None:
 
 
 def test_a_node_that_has_led_works_for_the_next_that_leads(tmp_path: Path) -> None:
-    with programs() as started:
-        cluster = Cluster(started, tmp_path)
+    with three_nodes(tmp_path) as cluster:
         cluster.do(2)
         cluster.free()
 
         answer = cluster.told("do", str(cluster.scenario), "--users", "2", node=cluster.second)
 
-        cluster.close()
     assert answer == {FIRST: 1, THIRD: 1}

@@ -2,6 +2,7 @@
 
 import errno
 import ipaddress
+import logging
 from typing import Any
 
 import zmq
@@ -53,6 +54,8 @@ class Sockets:
     """
 
     def __init__(self, curve: Curve | None) -> None:
+        # It takes a timer and a message in the same turn of the loop for a fault of its own.
+        logging.getLogger("zerorpc").setLevel(logging.CRITICAL)
         self._curve = curve
         self._context: Any = None
 
