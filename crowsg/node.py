@@ -350,6 +350,7 @@ class Node:
 
     def _plan(self, run: str, reference: ScenarioReference, settings: Mapping[str, Any]) -> Plan:
         bundle = self.code.bundle_of(reference)
+        self.code.pin_own(bundle, run)
         scenario, values = self._prepare(reference, settings, {})
         self.life.configure(scenario, values)
         # Below what a worker says of itself, but above what is declared.

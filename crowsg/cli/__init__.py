@@ -64,7 +64,7 @@ def exit_code_of(arguments: list[str] | None = None) -> int:
     try:
         return int(cli.main(arguments, prog_name="crowsg", standalone_mode=False) or 0)
     except CrowsgError as error:
-        return _failed(str(error), error.exit_code)
+        return _failed(str(error), error.ends_with())
     except click.ClickException as error:
         return _failed(error.format_message(), EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):

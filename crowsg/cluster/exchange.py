@@ -89,8 +89,8 @@ class Exchange:
         self._identity = identity
         self._link = link
         self._clock = clock
-        self._logger = logger
         self._complaints = LimitedLog(logger, clock, lines_per_second=1)
+        self._faults = LimitedLog(logger, clock)
         self._calls: dict[str, CallHandler] = {}
         self._notices: dict[str, NoticeHandler] = {}
         self._commands = itertools.count(1)
@@ -199,8 +199,9 @@ class Exchange:
             return {"ok": handler(_sender_of(message, origin), message.body)}
         except CrowsgError as error:
             return {"error": to_wire(error)}
-        except Exception as fault:
-            self._logger.exception("a call of %s failed on a fault", message.name)
+        except Exception as fault:  # noqa: BLE001 - a command of another node ends none of this one
+            text = "a call of %s failed on a fault"
+            self._faults.write(logging.ERROR, text, message.name, trace=True)
             return {"error": to_wire(fault)}
 
     def _opened(self, origin: Origin, payload: Payload) -> Envelope:

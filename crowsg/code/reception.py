@@ -1,5 +1,6 @@
 """Code that other nodes bring: judged when offered, checked when complete, then in force."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ KNOWN: Plain = {"answer": "known"}
 SEND: Plain = {"answer": "send"}
 TAKEN: Plain = {"answer": "taken"}
 INSTALLED: Plain = {"answer": "installed"}
+
+_LOGGER = logging.getLogger("crowsg")
 
 
 class Reception:
@@ -53,12 +56,13 @@ class Reception:
                 return TAKEN
         raise CodeRefused("a bundle", ["this chunk is none"])
 
-    def installed(self, plain: Any) -> Plain:
+    def installed(self, plain: Any, sender: str) -> Plain:
         """Put a bundle in force; see ``CodeServer.installed``."""
         match plain:
             case {"name": str(name), "digest": str(digest)}:
                 if self._store.version(name) != digest:
                     self._install(name, digest)
+                    _LOGGER.info("version %s of %s came from %s", digest[:12], name, sender)
                 return INSTALLED
         raise CodeRefused("a bundle", ["this end is none"])
 

@@ -47,8 +47,9 @@ def code_paths(text: str) -> tuple[Path, ...]:
 class CodeServer:
     """Knows the ``*.py`` files directly inside some folders; looks anew at every call.
 
-    It also gives code to other nodes and takes theirs. What it took is found before its own code,
-    and can differ from it by nothing: a bundle is refused whose modules exist here as others, and
+    It also gives code to other nodes and takes theirs. What it took is found before its own code:
+    first what came under the very name that is looked for, then what came with something else. It
+    can differ from it by nothing: a bundle is refused whose modules exist here as others, and
     where all its files are here already, they stay in use.
 
     Args:
@@ -126,7 +127,7 @@ class CodeServer:
         if name_or_path.endswith(".py") or _has_separator(name_or_path):
             candidates, searched = [Path(name_or_path)], []
         else:
-            candidates = [folder / f"{name_or_path}.py" for folder in self.folders]
+            candidates = self._candidates(name_or_path)
             searched = [str(folder) for folder in self.folders]
         for path in candidates:
             if path.is_file():
@@ -226,15 +227,19 @@ class CodeServer:
         """
         return self._reception.received(plain)
 
-    def installed(self, plain: Any) -> Plain:
+    def installed(self, plain: Any, sender: str = "another node") -> Plain:
         """Put a bundle in force that is here completely; nothing of it could be imported before.
+
+        Args:
+            plain: Its name and digest.
+            sender: Who brings it, for the log.
 
         Raises:
             CodeRefused: Something is missing, not what was offered, or no Python. It must be
                 offered again.
             CodeVersionChanged: A run uses another version of it.
         """
-        return self._reception.installed(plain)
+        return self._reception.installed(plain, sender)
 
     def pin(self, digests: Mapping[str, str], run: str) -> None:
         """Keep versions in force until ``release(run)``, and refuse others.
@@ -251,6 +256,17 @@ class CodeServer:
         for name, digest in digests.items():
             self._reception.verify(name, digest)
         self._pins.pin(digests, run)
+
+    def pin_own(self, bundle: Bundle, run: str) -> None:
+        """Keep in force what this node leads a run with, as ``bundle_of`` has just returned it.
+
+        It may be another version than what came from other nodes, or was known before: it is run
+        from where it lies.
+
+        Raises:
+            CodeVersionChanged: Another run uses another version; nothing was pinned.
+        """
+        self._pins.pin({bundle.name: bundle.digest}, run)
 
     def release(self, run: str) -> None:
         """Let new versions take the place of what a run used; that it used nothing is no fault."""
@@ -296,12 +312,14 @@ class CodeServer:
         return (found for found in judged if isinstance(found, Source))
 
     def _files(self) -> list[Path]:
-        first: dict[str, Path] = {}
-        for folder in self.folders:
-            for path in folder.glob("*.py"):
-                if not path.name.startswith((".", "__init__.")) and not path.is_dir():
-                    first.setdefault(path.stem, path)
-        return [first[name] for name in sorted(first)]
+        paths = {path for folder in self.folders for path in folder.glob("*.py")}
+        paths = {path for path in paths if _may_be_module(path)}
+        names = sorted({path.stem for path in paths})
+        return [next(path for path in self._candidates(name) if path in paths) for name in names]
+
+    def _candidates(self, name: str) -> list[Path]:
+        """Return where the file of a module may be, in the order in which it is looked for."""
+        return [folder / f"{name}.py" for folder in [*self._store.folders_for(name), *self._own]]
 
 
 def _items(text: str) -> list[str]:
@@ -319,6 +337,10 @@ def _items(text: str) -> list[str]:
 def _home(path: Path) -> Path:
     """Return the folder that makes a module, a package or a folder of modules importable."""
     return path if path.is_dir() and not (path / "__init__.py").exists() else path.parent
+
+
+def _may_be_module(path: Path) -> bool:
+    return not path.name.startswith((".", "__init__.")) and not path.is_dir()
 
 
 def _plain(default: object) -> object:

@@ -29,6 +29,12 @@ class Store:
         digests = dict.fromkeys(reversed(self._digests.values()))
         return tuple(self._folder(digest) for digest in digests)
 
+    def folders_for(self, name: str) -> tuple[Path, ...]:
+        """Return the folders in which a module is looked for: first that of its own bundle."""
+        version = self.version(name)
+        own = (self._folder(version),) if version else ()
+        return tuple(dict.fromkeys([*own, *self.folders]))
+
     def has(self, digest: str) -> bool:
         """Whether the files of this version are here."""
         return digest in self._bundles

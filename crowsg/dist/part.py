@@ -21,7 +21,7 @@ from crowsg.health.record import HealthSummary
 from crowsg.health.worst import shifted
 from crowsg.metrics.failures import FailureGroup
 from crowsg.metrics.lives import Life
-from crowsg.metrics.names import Key
+from crowsg.metrics.names import Key, spelled
 from crowsg.users.counts import UserCounts
 
 
@@ -81,11 +81,13 @@ class Part:
             return None
         known: Mapping[Key, PackedOperation] = {} if before is None else before.operations
         waited: Mapping[str, Packed] = {} if before is None else before.waits
-        has_lost_names = known.keys() - snapshot.operations.keys() or (
+        lost_names = known.keys() - snapshot.operations.keys() or (
             waited.keys() - snapshot.waits.keys()
         )
-        if has_lost_names:
-            raise garbled("a snapshot that lacks what the last one had", snapshot.number)
+        if lost_names:
+            raise garbled(
+                "a snapshot that lacks what the last one had", sorted(map(spelled, lost_names))
+            )
         return Progress(
             {
                 name: operation_growth(each, known.get(name, NO_SAMPLES), str(name))

@@ -16,4 +16,8 @@ class CrowsgError(Exception):
     """The root: everything crowsg raises on purpose is one of these."""
 
     reason: ClassVar[str] = "error"
-    exit_code: int = EXIT_USAGE
+    exit_code: ClassVar[int] = EXIT_USAGE
+
+    def ends_with(self) -> int:
+        """Return the exit code of a command that dies of this."""
+        return self.exit_code

@@ -155,8 +155,11 @@ class StartRefused(ClusterError):
 
     def __init__(self, failures: Mapping[str, Exception]) -> None:
         self.failures = dict(failures)
-        codes = {getattr(error, "exit_code", EXIT_NODES) for error in failures.values()}
-        # What all of them failed of, and not that they are nodes.
-        self.exit_code = codes.pop() if len(codes) == 1 else EXIT_NODES
         told = "; ".join(f"{node}: {error}" for node, error in self.failures.items())
         super().__init__(f"nothing was started: {told}")
+
+    def ends_with(self) -> int:
+        """Return the code of what all nodes failed of; where they differ, that of nodes."""
+        failures = self.failures.values()
+        codes = {each.ends_with() for each in failures if isinstance(each, CrowsgError)}
+        return codes.pop() if len(codes) == 1 else self.exit_code

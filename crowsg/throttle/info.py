@@ -83,14 +83,31 @@ class ThrottleInfo:
 Told = dict[str, tuple[ThrottleInfo, Histogram]]
 
 
-def told(throttles: Iterable[tuple[str, ThrottleInfo, Histogram]]) -> Told:
+class OwnNames:
+    """Which throttles of a run are told under their own names: the first 200 that were told.
+
+    It stays so while the run goes on: whoever looks again finds under a name what was there before,
+    and perhaps more.
+    """
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def kept(self, name: str) -> str:
+        """Return what a throttle is told under."""
+        if len(self._names) < MAX_NAMES:
+            self._names.add(name)
+        return name if name in self._names else OTHER
+
+
+def told(throttles: Iterable[tuple[str, ThrottleInfo, Histogram]], names: OwnNames) -> Told:
     """Return throttles, and how long their permits were waited for, by name.
 
-    What had the same name before is counted in; beyond 200 names the rest is kept together.
+    What had the same name before is counted in; what has no name of its own is kept together.
     """
     known: Told = {}
     for name, info, waits in throttles:
-        key = name if name in known or len(known) < MAX_NAMES else OTHER
+        key = names.kept(name)
         if key in known:
             before, waited = known[key]
             both = waited.copy()

@@ -12,7 +12,7 @@ from crowsg.rate import Ramp, Rate
 from crowsg.telemetry.bus import Bus
 from crowsg.text import shown
 from crowsg.throttle.beats import Grant, read_grants
-from crowsg.throttle.info import ThrottleInfo, Told, told
+from crowsg.throttle.info import OwnNames, ThrottleInfo, Told, told
 from crowsg.throttle.outlet import Outlet, info_without_outlet
 from crowsg.throttle.owner import Outcome, Owner, ThrottleState, checked_name
 from crowsg.throttle.permit import Permit
@@ -41,6 +41,7 @@ class Throttles:
         self._spawn = spawn
         self._outlets: dict[str, Outlet] = {}
         self._ended: Told = {}
+        self._own_names = OwnNames()
         self._request = telemetry.event(("crowsg", "throttle", "request"))
         self._execute = telemetry.event(("crowsg", "throttle", "execute"))
         self._alone = Processes(clock, telemetry, spawn, ttl_ns=None)
@@ -184,6 +185,7 @@ class Throttles:
     def forget(self) -> None:
         """Forget the throttles of the last run, which have ended."""
         self._ended = {}
+        self._own_names = OwnNames()
 
     def info(self, name: str) -> ThrottleInfo:
         """Return the throttle as it stands; see ``crowsg.throttle``."""
@@ -208,9 +210,12 @@ class Throttles:
     def _told(self) -> Told:
         ended = [(name, *each) for name, each in self._ended.items()]
         live = [(name, *self._told_of(name, state)) for name, state in self._states().items()]
-        return told([*ended, *live])
+        return told([*ended, *live], self._own_names)
 
     def _told_of(self, name: str, state: ThrottleState) -> tuple[ThrottleInfo, Histogram]:
+        if not self._side.is_owner:
+            # The owner's node tells it: nodes are added up.
+            state = replace(state, lost_ns=0)
         outlet = self._outlets.get(name)
         if outlet is None:
             return info_without_outlet(state), Histogram()
@@ -281,7 +286,7 @@ class Throttles:
     def _end(self, name: str, state: ThrottleState) -> None:
         """Close the outlet of a throttle that has ended, and keep how it then stood."""
         ended = [(each, *known) for each, known in self._ended.items()]
-        self._ended = told([*ended, (name, *self._told_of(name, state))])
+        self._ended = told([*ended, (name, *self._told_of(name, state))], self._own_names)
         outlet = self._outlets.pop(name, None)
         if outlet is not None:
             outlet.tenant.close()

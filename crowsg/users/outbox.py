@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from crowsg.clock import SECOND, Clock
-from crowsg.errors import CrowsgError, Refused, Unreachable
+from crowsg.errors import CrowsgError, Refused, RemoteFault, Unreachable
 from crowsg.users.reference import Address, Home
 from crowsg.users.wire import to_wire
 
@@ -97,9 +97,9 @@ class Outbox:
         own: The name and the incarnation of this node.
         clock: Tells and waits.
         spawn: Starts a function on a greenlet of this node.
-        deliver: Hands a batch to a node. ``Unreachable``, and ``Refused`` as ``stale`` or
-            ``unknown``, mean that it may not have taken it, and it is repeated; any other
-            ``CrowsgError`` means that it never will.
+        deliver: Hands a batch to a node. ``Unreachable``, ``Refused`` as ``stale`` or ``unknown``,
+            and the ``RemoteFault`` of a node that is busy, mean that it may not have taken it, and
+            it is repeated; any other ``CrowsgError`` means that it never will.
         is_reachable: Whether a node of that name and incarnation is up.
 
     Attributes:
@@ -196,4 +196,7 @@ class Outbox:
 def _may_pass(error: CrowsgError) -> bool:
     if isinstance(error, Refused):
         return error.kind in ("stale", "unknown")
+    if isinstance(error, RemoteFault):
+        # What a link answers that has too many calls to answer already.
+        return str(error).startswith("Busy:")
     return isinstance(error, Unreachable)

@@ -10,6 +10,7 @@ from gevent.event import Event
 from crowsg.clock import SECOND
 from crowsg.cluster.exchange import Exchange, Peer, Sender
 from crowsg.cluster.identity import Identity
+from crowsg.cluster.limited_log import LINES_PER_SECOND
 from crowsg.cluster.link import Link, Origin
 from crowsg.cluster.once import MAX_COMMANDS, MAX_SENDERS
 from crowsg.cluster.wire_errors import to_wire
@@ -360,6 +361,15 @@ class TestSad:
 
         assert len(caplog.records) == 1
         assert pair.there.refused == {"malformed": 1000}
+
+    def test_faults_of_handlers_fill_no_log(
+        self, pair: Pair, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(100):
+            with pytest.raises(RemoteFault):
+                pair.here.call(pair.peer, "fail", 1, 1.0)
+
+        assert len(caplog.records) == LINES_PER_SECOND
 
     def test_no_stranger_writes_lines_of_the_log(
         self, pair: Pair, caplog: pytest.LogCaptureFixture

@@ -1,3 +1,4 @@
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -370,6 +371,67 @@ def test_code_that_came_is_found_first(sender: CodeServer, tmp_path: Path, elsew
         assert receiver.find("chat").read_text(encoding="utf-8") == CHAT
 
 
+def bring_twice(sender: CodeServer, receiver: CodeServer, folder: Path) -> None:
+    """Bring a helper by its own name, then a later version of it with a scenario."""
+    sender.distribute_to(to(receiver), ["peers"])
+    (folder / "peers.py").write_text(HELPER + "# new\n", encoding="utf-8")
+    sender.distribute_to(to(receiver), ["chat"])
+
+
+def test_what_came_under_its_own_name_is_found_before_what_came_with_something_else(
+    sender: CodeServer, receiver: CodeServer, folder: Path
+) -> None:
+    bring_twice(sender, receiver, folder)
+
+    assert receiver.find("peers").read_text(encoding="utf-8") == HELPER
+
+
+def test_a_version_that_is_known_is_the_one_that_is_found(
+    sender: CodeServer, receiver: CodeServer, folder: Path
+) -> None:
+    bring_twice(sender, receiver, folder)
+    (folder / "peers.py").write_text(HELPER, encoding="utf-8")
+
+    assert sender.distribute_to(to(receiver), ["peers"]) == {"peers": "known"}
+
+    receiver.pin({"peers": digest(sender, "peers")}, "run-1")
+    assert receiver.find("peers").read_text(encoding="utf-8") == HELPER
+
+
+def test_what_is_found_is_what_is_listed(
+    sender: CodeServer, receiver: CodeServer, folder: Path
+) -> None:
+    bring_twice(sender, receiver, folder)
+
+    assert [each.path for each in receiver.configurable()] == [receiver.find("peers")]
+
+
+def test_the_version_that_came_is_written_down_once(
+    sender: CodeServer, receiver: CodeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "crowsg")
+
+    for _ in range(2):
+        sender.distribute_to(to(receiver), ["chat"])
+
+    version = digest(sender)[:12]
+    assert caplog.messages == [f"version {version} of chat came from another node"]
+
+
+def test_who_brought_a_version_is_written_down(
+    sender: CodeServer, receiver: CodeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "crowsg")
+    bundle = sender.bundle_of("chat")
+    upload = to(receiver, dies_after=2)
+    with pytest.raises(SenderDied):
+        sender.send(upload, bundle)
+
+    receiver.installed({"name": "chat", "digest": bundle.digest}, "w1@host")
+
+    assert caplog.messages == [f"version {bundle.digest[:12]} of chat came from w1@host"]
+
+
 def test_code_that_came_is_gone_when_the_node_stops(
     sender: CodeServer, receiver: CodeServer, tmp_path: Path
 ) -> None:
@@ -596,6 +658,42 @@ def test_the_node_s_own_version_cannot_be_pinned_when_it_has_changed(
 
         with pytest.raises(CodeRefused, match="own files are not version"):
             receiver.pin({"chat": before}, "run-1")
+
+
+def test_a_node_leads_with_another_version_than_the_one_that_came(
+    sender: CodeServer, receiver: CodeServer, folder: Path
+) -> None:
+    sender.distribute_to(to(receiver), ["chat"])
+    (folder / "peers.py").write_text(HELPER + "# new\n", encoding="utf-8")
+
+    bundle = receiver.bundle_of(folder / "chat.py")
+    receiver.pin_own(bundle, "run-1")
+
+    assert bundle == sender.bundle_of("chat")
+    assert receiver.find(str(folder / "chat.py")) == folder / "chat.py"
+
+
+def test_a_node_leads_with_another_version_of_its_own_than_was_known(
+    sender: CodeServer, tmp_path: Path, folder: Path
+) -> None:
+    with peer(tmp_path / "receiver", folder) as receiver:
+        sender.distribute_to(to(receiver), ["chat"])
+        (folder / "peers.py").write_text(HELPER + "# new\n", encoding="utf-8")
+
+        receiver.pin_own(receiver.bundle_of("chat"), "run-1")
+
+
+def test_what_a_node_leads_with_stays_until_its_run_has_ended(
+    sender: CodeServer, receiver: CodeServer, folder: Path
+) -> None:
+    receiver.pin_own(receiver.bundle_of(folder / "chat.py"), "run-1")
+    (folder / "peers.py").write_text(HELPER + "# new\n", encoding="utf-8")
+
+    with pytest.raises(CodeVersionChanged):
+        sender.distribute_to(to(receiver), ["chat"])
+
+    receiver.release("run-1")
+    assert sender.distribute_to(to(receiver), ["chat"]) == {"chat": "sent"}
 
 
 def test_the_node_s_own_version_takes_the_place_of_one_that_came(

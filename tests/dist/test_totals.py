@@ -561,6 +561,18 @@ def test_users_that_are_missing_are_refused(merging: Merging, kept: Recording) -
         merging.merge(A, kept.snapshot(1))
 
 
+@pytest.mark.parametrize("what", ["operations", "waits"])
+def test_what_a_snapshot_lacks_is_named(merging: Merging, what: str) -> None:
+    node = Recording()
+    node.recorder.operations["login"].record(5, "", None)
+    node.waits["login"] = node.recorder.operations["login"].ok
+    merging.merge(A, node.snapshot())
+    emptied: dict[str, Any] = {what: {}}
+
+    with pytest.raises(NotPackable, match=r"lacks what the last one had.*login"):
+        merging.merge(A, replace(node.snapshot(), **emptied))
+
+
 @pytest.mark.parametrize("what", ["operations", "waits", "counts", "dropped"])
 def test_a_snapshot_with_less_than_before_changes_nothing(merging: Merging, what: str) -> None:
     node = Recording()

@@ -5,7 +5,7 @@ import pytest
 from crowsg.metrics.histogram import Histogram
 from crowsg.metrics.names import MAX_NAMES, OTHER
 from crowsg.rate import Rate
-from crowsg.throttle.info import ThrottleInfo, told
+from crowsg.throttle.info import OwnNames, ThrottleInfo, told
 
 
 def info(granted: int, rate: Rate = Rate.UNLIMITED, *, is_paused: bool = False) -> ThrottleInfo:
@@ -20,7 +20,9 @@ def waits(*times_ns: int) -> Histogram:
 
 
 def test_what_is_started_again_counts_on_at_its_new_rate() -> None:
-    known = told([("a", info(3), waits(5)), ("a", info(4, Rate(10)), waits(7, 9))])
+    parts = [("a", info(3), waits(5)), ("a", info(4, Rate(10)), waits(7, 9))]
+
+    known = told(parts, OwnNames())
 
     ((both, waited),) = known.values()
     assert (both.rate, both.requested, both.granted, both.executed) == (Rate(10), 9, 7, 7)
@@ -31,16 +33,29 @@ def test_what_is_started_again_counts_on_at_its_new_rate() -> None:
 def test_joining_leaves_the_parts_as_they_are() -> None:
     first = waits(5)
 
-    told([("a", info(3), first), ("a", info(4), waits(7))])
+    told([("a", info(3), first), ("a", info(4), waits(7))], OwnNames())
 
     assert (first.total, first.sum_ns) == (1, 5)
 
 
 def test_beyond_two_hundred_names_the_rest_is_kept_together() -> None:
-    known = told((f"t{at}", info(1), waits(at)) for at in range(MAX_NAMES + 50))
+    parts = [(f"t{at}", info(1), waits(at)) for at in range(MAX_NAMES + 50)]
+
+    known = told(parts, OwnNames())
 
     assert len(known) == MAX_NAMES + 1
     assert (known[OTHER][0].granted, known[OTHER][1].total) == (50, 50)
+
+
+def test_what_was_told_under_its_own_name_stays_so_whatever_is_told_before_it() -> None:
+    parts = [(f"t{at}", info(1), waits(at)) for at in range(MAX_NAMES + 50)]
+    names = OwnNames()
+    before = told(parts, names)
+
+    after = told(reversed(parts), names)
+
+    assert after.keys() == before.keys()
+    assert after[OTHER][0].granted == 50
 
 
 @pytest.mark.parametrize(

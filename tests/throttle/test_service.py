@@ -14,6 +14,7 @@ from crowsg.errors import (
     ThrottleStopped,
     WrongReconfiguration,
 )
+from crowsg.metrics.names import MAX_NAMES, OTHER
 from crowsg.rate import Ramp, Rate
 from crowsg.telemetry.bus import Bus
 from crowsg.testing import ManualClock, capture_events
@@ -454,6 +455,31 @@ def test_time_lost_is_told(throttles: Throttles, clock: ManualClock) -> None:
     gevent.killall(greenlets)
 
 
+def test_beyond_two_hundred_names_no_end_takes_a_name_from_another(throttles: Throttles) -> None:
+    names = [f"t{at}" for at in range(MAX_NAMES + 2)]
+    for name in names:
+        throttles.start(name, "infinity")
+        throttles.wait(name)
+    before = set(throttles.waits())
+
+    throttles.stop(names[-1])
+
+    assert set(throttles.waits()) == before
+    assert throttles.infos()[OTHER].granted == 2
+
+
+def test_the_names_of_the_next_run_are_its_own(throttles: Throttles) -> None:
+    for at in range(MAX_NAMES):
+        throttles.start(f"t{at}", "infinity")
+    throttles.infos()
+    throttles.stop_all()
+
+    throttles.forget()
+    throttles.start("new", "infinity")
+
+    assert list(throttles.infos()) == ["new"]
+
+
 def test_how_long_permits_were_waited_for_is_kept(throttles: Throttles, clock: ManualClock) -> None:
     throttles.start("a", "1/s")
     greenlets = [gevent.spawn(throttles.wait, "a") for _ in range(3)]
@@ -543,6 +569,7 @@ class FarOwner:
 
     def __init__(self) -> None:
         self.life = 5
+        self.lost_ns = 0
         self.asked: list[tuple[str, bool]] = []
 
     def start(self, name: str, declared: Any, *, is_late: bool = False) -> Any:
@@ -550,7 +577,7 @@ class FarOwner:
         return "started", self.state(name)
 
     def state(self, name: str) -> ThrottleState:
-        return ThrottleState(Rate(10), False, None, 0, Rate(10), self.life)
+        return ThrottleState(Rate(10), False, None, self.lost_ns, Rate(10), self.life)
 
     def stop(self, name: str) -> None:
         """Nothing is left of it."""
@@ -592,6 +619,17 @@ def test_what_the_owner_tells_of_the_rate_is_told(throttles: Throttles) -> None:
     throttles.take_leases([lease(throttles, Rate(20))])
 
     assert throttles.infos()["a"].rate == Rate(20)
+
+
+@pytest.mark.parametrize("is_joined", [True, False], ids=["joined", "asked for"])
+def test_what_its_owner_has_lost_is_told_by_the_owner_alone(
+    throttles: Throttles, is_joined: bool
+) -> None:
+    following(throttles).lost_ns = 2_000_000_000
+    if is_joined:
+        throttles.start("a", 10)
+
+    assert throttles.info("a").lost_s == 0
 
 
 def test_an_older_lease_tells_nothing(throttles: Throttles) -> None:

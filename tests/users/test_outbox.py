@@ -124,6 +124,7 @@ def test_large_messages_travel_one_by_one(network: Network, here: Station, there
         pytest.param(Unreachable("there", "mail", 2), id="unreachable"),
         pytest.param(Refused("unknown", "who are you?"), id="not known yet"),
         pytest.param(Refused("stale", "after its deadline"), id="late"),
+        pytest.param(RemoteFault("Busy: 1000 calls are being answered already"), id="busy"),
     ],
 )
 def test_a_batch_that_may_not_have_been_taken_is_repeated_with_pauses(

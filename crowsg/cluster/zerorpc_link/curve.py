@@ -6,10 +6,10 @@ looked at. Without the gatekeeper ZeroMQ would let in any key at all.
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import gevent
 import zmq
 from zmq.utils import z85
 
@@ -20,7 +20,11 @@ from crowsg.text import line_of
 DOMAIN = b"crowsg"
 GATE = "inproc://zeromq.zap.01"
 
-_REQUEST_FRAMES = 7
+RETRY_S = 0.1
+
+# An envelope of two, then what every request has.
+_LEAST_FRAMES = 8
+_CURVE_FRAMES = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +92,38 @@ class Gatekeeper:
     def __init__(self, curve: Curve, context: Any, log: LimitedLog) -> None:
         self._curve = curve
         self._log = log
-        self._socket = context.socket(zmq.REP)
+        # Of a REP, one answer that could not be sent would be the last.
+        self._socket = context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.bind(GATE)
 
     def run(self) -> None:
-        """Answer for ever; a kill is its end."""
-        while True:
-            request = [self._socket.recv()]
-            while self._socket.getsockopt(zmq.RCVMORE):
-                request.append(self._socket.recv(flags=zmq.NOBLOCK))
-            with suppress(zmq.ZMQError):
-                self._reply(self._judged(request))
+        """Answer for ever, whatever comes; a kill is its end."""
+        while not self._socket.closed:
+            try:
+                self._answer()
+            except zmq.ZMQError as error:
+                self._log.write(logging.ERROR, "the socket of the gatekeeper: %s", error)
+                gevent.sleep(RETRY_S)
 
     def close(self) -> None:
         """Let go of the socket."""
         self._socket.close()
 
+    def _answer(self) -> None:
+        request = [self._socket.recv()]
+        while self._socket.getsockopt(zmq.RCVMORE):
+            request.append(self._socket.recv(flags=zmq.NOBLOCK))
+        if len(request) >= _LEAST_FRAMES:
+            self._reply([*request[:4], *self._judged(request)])
+
     def _judged(self, request: list[bytes]) -> list[bytes]:
-        version, request_id = request[:2]
         key = self._key_of(request)
         if key is None or not self._is_allowed(key):
-            peer = line_of(request[3].decode("ascii", "replace"))
+            peer = line_of(request[5].decode("ascii", "replace"))
             self._log.write(logging.WARNING, "refused %s: its key %s is not allowed", peer, key)
-            return [version, request_id, b"400", b"not allowed", b"", b""]
-        return [version, request_id, b"200", b"", key.encode(), b""]
+            return [b"400", b"not allowed", b"", b""]
+        return [b"200", b"", key.encode(), b""]
 
     def _is_allowed(self, key: str) -> bool:
         try:
@@ -122,9 +133,9 @@ class Gatekeeper:
             return False
 
     def _key_of(self, request: list[bytes]) -> str | None:
-        if len(request) != _REQUEST_FRAMES or request[5] != b"CURVE":
+        if len(request) != _CURVE_FRAMES or request[7] != b"CURVE":
             return None
-        return z85.encode(request[6]).decode("ascii")
+        return z85.encode(request[8]).decode("ascii")
 
     def _reply(self, frames: list[bytes]) -> None:
         for frame in frames[:-1]:

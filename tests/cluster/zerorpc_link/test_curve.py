@@ -1,14 +1,23 @@
 """Who is let in: the keys of clients, those of servers, and the names that keys are bound to."""
 
+import logging
 from collections.abc import Callable, Iterator
 
+import gevent
 import pytest
+import zmq
+from zerorpc import Context
+from zmq.utils import z85
 
+from crowsg.clock import MonotonicClock
+from crowsg.cluster.limited_log import LimitedLog
 from crowsg.cluster.link import Link, Origin
 from crowsg.cluster.zerorpc_link import Curve, ZerorpcLink
+from crowsg.cluster.zerorpc_link.curve import DOMAIN, GATE, Gatekeeper
 from crowsg.errors import NotPackable, Refused, Unreachable
 from tests.cluster.zerorpc_link.nets import HOST, keys, wait_until
 
+LOGGER = logging.getLogger("crowsg")
 SERVER, CLIENT, STRANGER = keys(), keys(), keys()
 
 Start = Callable[[Curve | None], Link]
@@ -182,3 +191,74 @@ def test_what_cannot_travel_is_told_before_who_may_not(start: Start, server: Lin
 
 def test_the_secret_is_not_shown() -> None:
     assert CLIENT[1].decode() not in repr(curve(CLIENT))
+
+
+class Gate:
+    """A gatekeeper whose socket fails when it is told to, and a client that asks it."""
+
+    def __init__(self, context: Context) -> None:
+        self.gatekeeper = Gatekeeper(
+            curve(SERVER, {CLIENT[0]: "w1@host"}), context, LimitedLog(LOGGER, MonotonicClock())
+        )
+        self._client = context.socket(zmq.REQ)
+        self._client.setsockopt(zmq.LINGER, 0)
+        self._client.setsockopt(zmq.REQ_RELAXED, 1)
+        self._client.connect(GATE)
+        self._running = gevent.spawn(self.gatekeeper.run)
+
+    def fail_once(self, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+        """Let the next ``recv`` or ``send`` of the gatekeeper fail."""
+        socket = self.gatekeeper._socket
+
+        def fail(*args: object, **options: object) -> object:
+            monkeypatch.undo()
+            raise zmq.ZMQError(zmq.EFSM)
+
+        monkeypatch.setattr(socket, call, fail)
+
+    def ask(self, *frames: bytes) -> None:
+        self._client.send_multipart(frames)
+
+    def answer(self) -> list[bytes]:
+        with gevent.Timeout(5, AssertionError("no answer")):
+            answer: list[bytes] = self._client.recv_multipart()
+        return answer
+
+    def close(self) -> None:
+        self._running.kill()
+        self.gatekeeper.close()
+        self._client.close()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    context = Context()
+    gate = Gate(context)
+    yield gate
+    gate.close()
+    context.destroy(linger=0)
+
+
+ASKED = [b"1.0", b"7", DOMAIN, b"::1", b"", b"CURVE", z85.decode(CLIENT[0])]
+
+
+class TestGatekeeper:
+    """Sad: what goes wrong in front of it."""
+
+    @pytest.mark.parametrize("call", ["recv", "send"])
+    def test_it_goes_on_when_its_socket_fails(
+        self, gate: Gate, monkeypatch: pytest.MonkeyPatch, call: str
+    ) -> None:
+        gate.fail_once(monkeypatch, call)
+        gate.ask(*ASKED)
+        gate.ask(*ASKED)
+
+        assert gate.answer() == [b"1.0", b"7", b"200", b"", CLIENT[0], b""]
+
+    @pytest.mark.parametrize("frames", [[b""], [b"1.0", b"7"], ASKED[:5]])
+    def test_it_goes_on_after_what_is_no_request(self, gate: Gate, frames: list[bytes]) -> None:
+        gate.ask(*frames)
+
+        gate.ask(*ASKED)
+
+        assert gate.answer()[2] == b"200"
