@@ -113,6 +113,8 @@ def update_settings(
 def stop() -> dict[str, str]:
     """End the run on all workers: users are removed by force, then ``terminate`` and ``teardown``.
 
+    Asked again while that goes on, it leaves users and callbacks no further grace, and waits too.
+
     Returns:
         The state of each worker's controller: ``finished``, or ``error``.
 
@@ -126,7 +128,7 @@ def stop() -> dict[str, str]:
 
 
 def state() -> str:
-    """Return ``idle``, ``running`` or ``stopped``.
+    """Return ``idle``, ``running`` or ``stopped``, as the master of the run, or of the last, says.
 
     Raises:
         NoCluster: This node is in none.

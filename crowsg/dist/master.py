@@ -1,13 +1,12 @@
 """Leads the runs of a cluster: each is started on every node or on none, and ended everywhere."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import gevent
 from gevent.event import Event
-from gevent.pool import Group
 
 from crowsg.clock import SECOND, Clock
 from crowsg.cluster.exchange import Exchange, Sender
@@ -16,14 +15,16 @@ from crowsg.cluster.membership import Member, State
 from crowsg.controller.life_cycle import ScenarioReference
 from crowsg.dist.crew import Crew, Hand
 from crowsg.dist.dealing import Dealing
+from crowsg.dist.joining import Joining
 from crowsg.dist.leadership import Leadership
 from crowsg.dist.orders import Order, Orders
 from crowsg.dist.overview import NodeInfo, Overview, info_of
 from crowsg.dist.recruiting import Plan, Recruiting
+from crowsg.dist.recruits import Recruits
 from crowsg.dist.tally import Tally
 from crowsg.errors import (
-    CrowsgError,
     NotAMaster,
+    NotPackable,
     NoWorkers,
     Refused,
     ScenarioFailed,
@@ -46,24 +47,24 @@ class Master:
         over: Set while no run is going on or ending.
         idle: Set while all users that were given to workers have ended.
         unkillable: Set when users somewhere survived their last kill.
+        deserted: Set while a run has no workers.
         crew: The workers.
         tally: What all nodes recorded in the current or last run.
         scenario: The scenario of that run; "" before the first.
         trouble: What ``terminate`` and ``teardown`` raised, anywhere.
 
     Args:
-        name: Name of this node.
         exchange, members: How the others are reached.
         orders: How workers are told.
         recruiting: Brings runs to them.
         lead: The services of this node.
         clock: Tells and waits.
         spawn: Starts a function on a greenlet of this node.
+        claim: Lets this node lead; raises ``MasterIsSet`` while it works for another one.
     """
 
     def __init__(
         self,
-        name: str,
         exchange: Exchange,
         members: Members,
         orders: Orders,
@@ -71,8 +72,9 @@ class Master:
         lead: Leadership,
         clock: Clock,
         spawn: Callable[..., Any],
+        claim: Callable[[], None],
     ) -> None:
-        self._name = name
+        self._name = exchange.identity.name
         self._exchange = exchange
         self._members = members
         self._orders = orders
@@ -80,21 +82,22 @@ class Master:
         self._lead = lead
         self._clock = clock
         self._spawn = spawn
+        self._claim = claim
         self.over = lead.controller.over
-        self.idle, self.unkillable = Event(), Event()
+        self.idle, self.unkillable, self.deserted = Event(), Event(), Event()
         self.idle.set()
         self.crew = Crew()
         self.trouble: list[ScenarioFailed] = []
         self.scenario = ""
+        self._claimed: ScenarioReference | None = None
         self._plan: Plan | None = None
         self._state = "idle"
-        # Those that are being made workers: what they tell is listened to already.
-        self._recruits: set[str] = set()
-        self._joining = Group()
-        self._given_up: set[int] = set()
+        self._is_ending = False
         self._ended = Event()
         self.tally = Tally(exchange, orders, lead.snapshots, clock)
         self._dealing = Dealing(exchange, members, orders, lead.processes, spawn, self.is_worker)
+        self._recruits = Recruits(self.crew, self._dealing)
+        self._joining = Joining(members, recruiting, self.crew, self._recruits, clock, spawn)
 
     def register(self) -> None:
         """Listen to workers."""
@@ -111,7 +114,12 @@ class Master:
     @property
     def is_leading(self) -> bool:
         """Whether a run is being started, goes on or is being ended."""
-        return self._plan is not None
+        return self._claimed is not None
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a run is being ended."""
+        return self._is_ending
 
     def running(self, call: str) -> Plan:
         """Return the run that goes on.
@@ -127,7 +135,9 @@ class Master:
         """Whether a message comes from a worker of the run."""
         if self._plan is None or sender.run != self._plan.run:
             return False
-        return sender.name in self._recruits or self.crew.hand(sender.name) is not None
+        hand = self.crew.hand(sender.name)
+        life = self._recruits.life_of(sender.name) if hand is None else hand.incarnation
+        return life == sender.incarnation
 
     def start(
         self, run: str, scenario: ScenarioReference, settings: Mapping[str, Any]
@@ -143,30 +153,31 @@ class Master:
             The names of the workers.
 
         Raises:
-            ScenarioIsRunning: A run goes on already.
+            ScenarioIsRunning: A run goes on, or is being started, already.
+            MasterIsSet: This node works for another one.
             NoWorkers: There is no other node.
             StartRefused: A node could not; it is named.
             CrowsgError: The scenario cannot be loaded or set up on this node.
 
         Blocks: until ``init`` has returned everywhere.
         """
-        if self._plan is not None:
-            raise ScenarioIsRunning(self._plan.scenario)
+        if self.is_leading:
+            raise ScenarioIsRunning(self._plan.scenario if self._plan else str(self._claimed))
         lives = {member.name: member.incarnation for member in self._members.up()}
         if not lives:
             raise NoWorkers
+        self._claim()
         self._lead.controller.lead()
+        # Before the scenario is loaded, which may let others run.
+        self._claimed = scenario
         try:
             self._start(self._planned(run, scenario, settings), lives)
         except BaseException:
+            # What was pinned before there was a plan.
+            self._lead.code.release(run)
             self._forget("idle")
             raise
-        self._state = "running"
-        self._look()
-        names = self.crew.names()
-        for member in self._members.all():
-            self._note_change(member, None)
-        return names
+        return self._run()
 
     def stop(self) -> None:
         """Let the run end, on a greenlet of its own; ``over`` is set when it has.
@@ -175,7 +186,7 @@ class Master:
             NotAMaster: None goes on.
         """
         plan = self.running("stop")
-        self._state = "stopped"
+        self._state, self._is_ending = "stopped", True
         self._spawn(self._end, plan)
 
     def kill_users(self) -> None:
@@ -185,7 +196,7 @@ class Master:
         """
         if self._plan is not None:
             self._lead.life.cancel()
-            nodes = {*self.crew.names(), *self._recruits}
+            nodes = {*self.crew.names(), *self._recruits.names()}
             self._spawn(self._orders.give_all, self._plan.run, nodes, lambda _: ("run_kill", {}))
 
     def pull(self) -> None:
@@ -202,7 +213,11 @@ class Master:
         """Take what the workers recorded until the run is over, where nobody else does."""
         plan = self._plan
         while self._plan is plan and plan is not None:
-            self.pull()
+            try:
+                self.pull()
+            # One fault must not end what is looked at for hours.
+            except Exception:
+                _LOGGER.exception("what the workers recorded could not be taken")
             self._clock.sleep(PULL_S)
 
     def overview(self) -> Overview:
@@ -229,20 +244,29 @@ class Master:
 
     def _planned(self, run: str, scenario: ScenarioReference, settings: Mapping[str, Any]) -> Plan:
         self.crew.clear()
-        self._given_up.clear()
         self.trouble = []
         self._plan = self._lead.plan(run, scenario, settings)
         self._plan.keeps_lives = self.tally.keeps_lives
         self.scenario = self._plan.scenario
-        self._lead.code.pin({self._plan.bundle.name: self._plan.bundle.digest}, run)
         self._lead.throttles.own(self._lead.processes)
         self._dealing.begin(run)
         self.tally.begin()
         return self._plan
 
+    def _run(self) -> tuple[str, ...]:
+        """Let the run go on that has started; returns the names of its workers."""
+        assert self._plan is not None
+        self._state = "running"
+        self._look()
+        names = self.crew.names()
+        self._joining.open(self._plan)
+        for member in self._members.all():
+            self._note_change(member, None)
+        return names
+
     def _start(self, plan: Plan, lives: Mapping[str, int]) -> None:
         recruiting, life, names = self._recruiting, self._lead.life, list(lives)
-        with self._recruited(names):
+        with self._recruits.made(lives):
             recruiting.configure(plan, names)
             try:
                 plan.above.update(life.set_up())
@@ -257,51 +281,12 @@ class Master:
             for name, incarnation in lives.items():
                 self.crew.take_in(name, incarnation)
 
-    @contextmanager
-    def _recruited(self, names: Iterable[str]) -> Iterator[None]:
-        """Listen to nodes that are being made workers, and let them have throttles."""
-        recruits = set(names)
-        self._recruits |= recruits
-        for name in recruits:
-            self._dealing.enrol(name)
-        try:
-            yield
-        finally:
-            self._recruits -= recruits
-            for name in recruits:
-                if self.crew.hand(name) is None:
-                    self._dealing.dismiss(name)
-
     def _note_change(self, member: Member, before: State | None) -> None:
         if self._plan is None:
             return
         self._lose_if_gone(member)
-        if member.state == "up" and self._wants(member):
-            self._joining.add(self._spawn(self._take_in, self._plan, member))
-
-    def _wants(self, member: Member) -> bool:
-        is_here = self.crew.hand(member.name) is not None or member.name in self._recruits
-        return self._state == "running" and not is_here
-
-    def _take_in(self, plan: Plan, member: Member) -> None:
-        name = member.name
-        if not self._wants(member):
-            # Two changes of one moment: it is being taken in already.
-            return
-        if member.incarnation in self._given_up:
-            # It would count anew what is counted already.
-            self._recruiting.drop(plan, [name])
-            return
-        try:
-            with self._recruited([name]):
-                self._recruiting.take_in(plan, name)
-                self.crew.take_in(name, member.incarnation)
-        except CrowsgError as error:
-            _LOGGER.error("%s cannot take part in the run: %s", name, error)
-            return
-        _LOGGER.info("%s takes part in the run", name)
-        for each in self._members.all():
-            self._lose_if_gone(each)
+        if member.state == "up":
+            self._joining.note(member.name)
 
     def _lose_if_gone(self, member: Member) -> None:
         hand = self.crew.hand(member.name)
@@ -309,7 +294,8 @@ class Master:
             self._lose(hand)
 
     def _lose(self, hand: Hand) -> None:
-        self._given_up.add(hand.incarnation)
+        # It would count anew what is counted already.
+        self._joining.turn_away(hand.incarnation)
         self.crew.let_go(hand.name)
         self.tally.lose(hand)
         self._dealing.dismiss(hand.name)
@@ -331,8 +317,14 @@ class Master:
         """
         if not self.is_worker(sender):
             raise Refused("stale", f"{self._name} does not know the run of {sender.name}")
-        is_new = self.tally.merge(sender.name, sender.incarnation, body["snapshot"])
-        totals = self.tally.totals
+        totals, hand = self.tally.totals, self.crew.hand(sender.name)
+        try:
+            is_new = self.tally.merge(sender.name, sender.incarnation, body["snapshot"])
+        except NotPackable:
+            # What it counted last is not known, nor is what became of its users.
+            if hand is not None:
+                self._lose(hand)
+            return None
         if is_new and totals.has_more(sender.name, sender.incarnation):
             return totals.lives_from(sender.name, sender.incarnation)
         self.crew.let_go(sender.name)
@@ -342,6 +334,7 @@ class Master:
 
     def _hear_beat(self, sender: Sender, beat: Mapping[str, Any]) -> None:
         if not self.is_worker(sender):
+            self._release(sender)
             return
         self._dealing.take_reports(sender.name, beat["reports"])
         hand = self.crew.hand(sender.name)
@@ -349,16 +342,23 @@ class Master:
             hand.hear(beat)
             self._look()
 
+    def _release(self, sender: Sender) -> None:
+        """Tell a node that it takes no part in the run it works in; it may never have heard so."""
+        with suppress(Refused):
+            peer = self._members.peer(sender.name)
+            if peer.incarnation == sender.incarnation:
+                self._exchange.tell(peer, "released", {}, sender.run)
+
     def _look(self) -> None:
         _switch(self.idle, self.crew.is_done)
         _switch(self.unkillable, self.crew.has_unkillable)
+        _switch(self.deserted, self._state == "running" and not self.crew.names())
         _switch(self._ended, self.crew.has_ended)
 
     def _end(self, plan: Plan) -> None:
         crew = self.crew
         try:
-            # Each takes back what it had begun.
-            self._joining.kill()
+            self._joining.close()
             while not crew.has_ended:
                 self._orders.give_all(plan.run, crew.at_work(), lambda _: _STOP)
                 self._wait_for_the_end()
@@ -386,7 +386,7 @@ class Master:
         # What setup, teardown or the init of a late node has started.
         self._lead.throttles.stop_all()
         self._lead.throttles.own()
-        self._plan, self._state = None, state
+        self._claimed, self._plan, self._state, self._is_ending = None, None, state, False
         self._lead.controller.lead_no_more()
 
 

@@ -1,5 +1,7 @@
 """Bringing a run to its workers: code, settings, ``init`` - everywhere, or nowhere."""
 
+import itertools
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +19,8 @@ LOAD_S = 60.0
 
 INIT_S = 600.0
 """Seconds for ``init``, and for ``terminate`` where a run is dropped."""
+
+_LOGGER = logging.getLogger("crowsg")
 
 
 @dataclass(slots=True)
@@ -55,6 +59,8 @@ class Recruiting:
         self._orders = orders
         self._code = code
         self._spawn = spawn
+        # One order may overtake another: workers have to know which was given first.
+        self._numbers = itertools.count(1)
 
     def configure(self, plan: Plan, nodes: Iterable[str]) -> None:
         """Bring code and settings to nodes.
@@ -96,10 +102,11 @@ class Recruiting:
 
         Blocks: until each has answered.
         """
-        self._orders.give_all(plan.run, nodes, lambda node: ("run_drop", {}), INIT_S)
+        body = {"number": next(self._numbers)}
+        self._orders.give_all(plan.run, nodes, lambda node: ("run_drop", body), INIT_S)
 
     def release(self, plan: Plan, nodes: Iterable[str]) -> list[ScenarioFailed]:
-        """Let go of the workers of a run that is over; one that does not answer is left alone.
+        """Let go of the workers of a run that is over; one that does not answer hears it later.
 
         Returns:
             What ``terminate`` raised on any of them.
@@ -107,6 +114,8 @@ class Recruiting:
         Blocks: until each has answered.
         """
         answers = self._orders.give_all(plan.run, nodes, lambda node: ("run_release", {}))
+        for name, failure in answers.failures.items():
+            _LOGGER.warning("%s does not know yet that the run is over: %s", name, failure)
         errors = (from_wire(each) for told in answers.results.values() for each in told)
         return [error for error in errors if isinstance(error, ScenarioFailed)]
 
@@ -131,6 +140,7 @@ class Recruiting:
         self._code.distribute_to(call)
         self._code.send(call, plan.bundle)
         told = {
+            "number": next(self._numbers),
             "scenario": plan.scenario,
             "digests": {plan.bundle.name: plan.bundle.digest},
             "settings": plan.settings,

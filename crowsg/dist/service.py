@@ -18,8 +18,8 @@ from crowsg.dist.master import Master
 from crowsg.dist.overview import NodeInfo, Overview
 from crowsg.dist.run_settings import packed, unpacked
 from crowsg.dist.steering import Nodes, Steering
-from crowsg.dist.worker import Worker
-from crowsg.errors import BadNodes, InvalidRange, MasterIsSet, Refused
+from crowsg.dist.worker import CALL_S, Worker
+from crowsg.errors import BadNodes, CrowsgError, InvalidRange, NoSuchScenario, Refused
 
 FORWARD_S = 900.0
 """Seconds a master may take for what is passed on to it: ``init`` and the end of users included."""
@@ -58,7 +58,7 @@ class Dist:
         self._spawn = spawn
         self._verbs: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
             "do": lambda told: self.do(
-                str(told["scenario"]), told["count"], unpacked(told["settings"])
+                _module(told["scenario"]), told["count"], unpacked(told["settings"])
             ),
             "add": lambda told: self.add(told["count"], told["nodes"]),
             "remove": lambda told: self.remove(told["count"], bool(told["force"]), told["nodes"]),
@@ -66,8 +66,9 @@ class Dist:
                 unpacked(told["settings"]), told["nodes"]
             ),
             "stop": lambda told: self.stop(),
-            "distribute": lambda told: self.distribute(str(told["name"])),
+            "distribute": lambda told: self.distribute(_module(told["name"])),
             "overview": lambda told: self.overview().as_dict(),
+            "own_overview": lambda told: self._master.overview().as_dict(),
         }
 
     def register(self) -> None:
@@ -81,8 +82,6 @@ class Dist:
         check_count(count, least=0)
         if count > MAX_USER_ID:
             raise InvalidRange(1, count, 0)
-        if (service := self._worker.service) is not None:
-            raise MasterIsSet(self._name, service.master.name)
         workers = self._master.start(str(uuid.uuid4()), scenario, settings or {})
         self._spawn(self._master.pull_each_second)
         return self._steering.add(count) if count else dict.fromkeys(workers, 0)
@@ -108,10 +107,13 @@ class Dist:
         return self._steering.update_settings(settings, _listed(nodes))
 
     def stop(self) -> dict[str, str]:
-        """End the run; see ``crowsg.dist.stop``."""
+        """End the run, the second time at once; see ``crowsg.dist.stop``."""
         if self._worker.service is not None:
             return self._forward("stop", {})
-        self._master.stop()
+        if self._master.is_ending:
+            self._master.kill_users()
+        else:
+            self._master.stop()
         self._master.over.wait()
         return self._master.crew.states()
 
@@ -124,7 +126,7 @@ class Dist:
         return self.overview().nodes
 
     def overview(self) -> Overview:
-        """Return how the cluster stands, as the master of its run knows it.
+        """Return how the cluster stands, as the master of its run, or of its last one, knows it.
 
         Raises:
             Unreachable: This node works for a master that does not answer.
@@ -133,7 +135,7 @@ class Dist:
         """
         if self._worker.service is not None:
             return Overview.read(self._forward("overview", {}))
-        return self._master.overview()
+        return self._told_by_the_last_master() or self._master.overview()
 
     def distribute_code(self, nodes: Nodes = None) -> dict[str, dict[str, str]]:
         """Bring all marked code to nodes; see ``crowsg.code.distribute``."""
@@ -162,6 +164,20 @@ class Dist:
             lambda method, body: self._exchange.call(peer, method, body, FORWARD_S)
         )
 
+    def _told_by_the_last_master(self) -> Overview | None:
+        """Return how the cluster stands for whom this node worked last; None: it tells nothing."""
+        last = self._worker.last_master
+        lives = {(each.name, each.incarnation) for each in self._members.up()}
+        if last is None or (last.name, last.incarnation) not in lives:
+            return None
+        try:
+            # Not what it would pass on itself: two that worked for one another would ask for ever.
+            asked = {"verb": "own_overview", "told": {}}
+            plain = self._exchange.call(self._members.peer(last.name), "dist", asked, CALL_S)
+        except CrowsgError:
+            return None
+        return Overview.read(plain)
+
     def _forward(self, verb: str, told: Mapping[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._worker.call_master(
             "dist", {"verb": verb, "told": told}, FORWARD_S
@@ -173,6 +189,18 @@ class Dist:
         if verb is None:
             raise Refused("unknown", f"{body['verb']!r:.60} is no verb of a cluster")
         return verb(body["told"])
+
+
+def _module(name: object) -> str:
+    """Refuse what would be looked for outside the code paths of this node.
+
+    Raises:
+        NoSuchScenario: It is no name of a module.
+    """
+    text = str(name)
+    if text.startswith(".") or text.endswith(".py") or {"/", "\\"} & set(text):
+        raise NoSuchScenario(text)
+    return text
 
 
 def _listed(nodes: Sequence[str] | None) -> list[str] | None:

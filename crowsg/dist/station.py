@@ -19,7 +19,7 @@ from crowsg.dist.runner import ClusterRunner
 from crowsg.dist.service import Dist
 from crowsg.dist.steering import Steering
 from crowsg.dist.worker import Carriers, Worker
-from crowsg.errors import NotEnoughNodes
+from crowsg.errors import NotEnoughNodes, Refused
 from crowsg.telemetry.bus import Bus
 from crowsg.users.inbox import Inbox
 from crowsg.users.outbox import Outbox
@@ -62,21 +62,17 @@ class Station:
         self._clock = clock
         self._carriers = carriers
         self._telemetry = telemetry
-        self._exchange = Exchange(identity, link, clock, _LOGGER)
-        self.members = Members(self._exchange, Membership(identity), clock, spawn)
-        orders = Orders(self._exchange, self.members, spawn)
+        exchange = self._exchange = Exchange(identity, link, clock, _LOGGER)
+        members = self.members = Members(exchange, Membership(identity), clock, spawn)
+        orders = Orders(exchange, members, spawn)
         recruiting = Recruiting(orders, carriers.code, spawn)
-        self.master = Master(
-            name, self._exchange, self.members, orders, recruiting, lead, clock, spawn
-        )
-        self.worker = Worker(
-            name, self._exchange, self.members, carriers, clock, spawn, self._leads
-        )
+        self.master = Master(exchange, members, orders, recruiting, lead, clock, spawn, self._claim)
+        self.worker = Worker(name, exchange, members, carriers, clock, spawn, self._leads)
         self.steering = Steering(self.master, orders, lead.life)
         self.dist = Dist(
             name,
-            self._exchange,
-            self.members,
+            exchange,
+            members,
             self.master,
             self.steering,
             self.worker,
@@ -107,10 +103,12 @@ class Station:
         answers = {
             "code_offer": code.offered,
             "code_chunk": code.received,
-            "code_finish": code.installed,
         }
         for method, answer in answers.items():
             self._exchange.answer(method, _whoever_asks(answer))
+        self._exchange.answer(
+            "code_finish", lambda sender, body: code.installed(body, sender.name)
+        )
         self._exchange.answer("mail", self._take_mail)
         self.members.on_change(self._note_change)
         self._exchange.open()
@@ -158,6 +156,9 @@ class Station:
     def _leads(self) -> bool:
         return self.master.is_leading
 
+    def _claim(self) -> None:
+        self.worker.lead_instead()
+
     def role(self) -> str:
         """Return what this node is just now: ``master``, ``worker`` or ``node``."""
         if self.master.is_leading:
@@ -194,6 +195,9 @@ class Station:
         )
 
     def _take_mail(self, sender: Sender, body: Any) -> None:
+        life = sender.name, sender.incarnation
+        if all((each.name, each.incarnation) != life for each in self.members.all()):
+            raise Refused("unknown", f"{sender.name} is no member of this cluster")
         self._inbox.deliver(sender.name, sender.incarnation, body)
 
 

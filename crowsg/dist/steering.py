@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gevent.lock import BoundedSemaphore
+
 from crowsg.controller.life_cycle import LifeCycle
 from crowsg.controller.machine import MAX_USER_ID, check_count
 from crowsg.dist.asking import Answers
@@ -21,7 +23,7 @@ Nodes = Sequence[str] | None
 
 
 class Steering:
-    """Changes the run of a master.
+    """Changes the run of a master: one verb after the other, so that none overtakes another.
 
     Args:
         master: Whose run.
@@ -37,22 +39,24 @@ class Steering:
         self._last_id = 0
         # Where users arrive, every node counts on from what it was given last.
         self._ranges = 0
+        self._turn = BoundedSemaphore(1)
 
     def add(self, count: int, nodes: Nodes = None) -> dict[str, int]:
         """Deal new users with the next ids to workers; see ``crowsg.dist.add``."""
-        plan, names = self._open("add"), self._chosen(nodes)
-        check_count(count, least=0)
-        if not count:
-            return dict.fromkeys(names, 0)
-        if self._ranges:
-            return self._deal(
-                plan,
-                {
-                    name: self._own_range(share)
-                    for name, share in zip(names, shares(count, len(names)), strict=True)
-                },
-            )
-        return self.add_block(self._last_id + 1, self._last_id + count, nodes)
+        with self._turn:
+            plan, names = self._open("add"), self._chosen(nodes)
+            check_count(count, least=0)
+            if not count:
+                return dict.fromkeys(names, 0)
+            if self._ranges:
+                return self._deal(
+                    plan,
+                    {
+                        name: self._own_range(share)
+                        for name, share in zip(names, shares(count, len(names)), strict=True)
+                    },
+                )
+            return self._add_block(self._last_id + 1, self._last_id + count, nodes)
 
     def add_block(self, first_id: int, last_id: int, nodes: Nodes = None) -> dict[str, int]:
         """Deal the users of a block of ids to workers.
@@ -61,59 +65,68 @@ class Steering:
             InvalidRange: Some of them were given away before.
             NotAMaster, NoWorkers, BadNodes, PartialFailure: As ``add``.
         """
+        with self._turn:
+            return self._add_block(first_id, last_id, nodes)
+
+    def let_arrive(self, most: int) -> None:
+        """Let users arrive on all workers, until the run ends.
+
+        Args:
+            most: How many may be there at once, over the whole cluster: each worker gets a share.
+
+        Raises:
+            NotAMaster, NoWorkers, PartialFailure: As ``add``.
+        """
+        with self._turn:
+            plan, names = self._open("let_arrive"), self._chosen(None)
+            told = {
+                name: {"first": self._own_range(0).start, "most": share}
+                for name, share in zip(names, shares(most, len(names)), strict=True)
+                # One that may have nobody would take permits for nothing.
+                if share
+            }
+            answers = self._tell(plan, list(told), lambda name: ("users_arrive", told[name]))
+            answers.required("let_arrive")
+
+    def remove(self, count: int, force: bool = False, nodes: Nodes = None) -> dict[str, int]:
+        """End users where they are; see ``crowsg.dist.remove``."""
+        with self._turn:
+            plan, names = self._open("remove"), self._chosen(nodes)
+            check_count(count, least=0)
+            removed = dict.fromkeys(names, 0)
+            while count > 0:
+                answers = self._remove_once(plan, names, count, force)
+                for name, number in answers.results.items():
+                    removed[name] += number
+                count -= sum(answers.results.values())
+                if answers.failures:
+                    Answers(_removed(removed, answers), answers.failures).required("remove")
+                if not any(answers.results.values()):
+                    break
+            return removed
+
+    def update_settings(self, settings: Mapping[str, Any], nodes: Nodes = None) -> dict[str, str]:
+        """Change settings everywhere or nowhere; see ``crowsg.dist.update_settings``."""
+        with self._turn:
+            plan, names = self._open("update_settings"), self._chosen(nodes)
+            body = {"settings": packed(settings)}
+            checked = self._tell(plan, names, lambda _: ("settings_check", body))
+            checked.saying(dict.fromkeys(names, "unchanged")).required("update_settings")
+            if nodes is None:
+                self._life.adopt(settings)
+                # Before the nodes: one that still joins finds it there, one that has is asked too.
+                plan.above.update(settings)
+                names = self._chosen(None)
+            updated = self._tell(plan, names, lambda _: ("settings_update", body))
+            return updated.saying(dict.fromkeys(names, "updated")).required("update_settings")
+
+    def _add_block(self, first_id: int, last_id: int, nodes: Nodes) -> dict[str, int]:
         plan, names = self._open("add"), self._chosen(nodes)
         if not self._last_id < first_id <= last_id <= MAX_USER_ID:
             raise InvalidRange(first_id, last_id, self._last_id)
         # Before the calls: what a node failed to take is never given to another one.
         self._last_id = last_id
         return self._deal(plan, blocks(first_id, last_id + 1 - first_id, names))
-
-    def let_arrive(self, most: int) -> None:
-        """Let users arrive on all workers, until the run ends.
-
-        Args:
-            most: How many may be there at once, over the whole cluster.
-
-        Raises:
-            NotAMaster, NoWorkers, PartialFailure: As ``add``.
-        """
-        plan, names = self._open("let_arrive"), self._chosen(None)
-        told = {
-            name: {"first": self._own_range(0).start, "most": share}
-            for name, share in zip(names, shares(most, len(names)), strict=True)
-        }
-        answers = self._tell(plan, names, lambda name: ("users_arrive", told[name]))
-        answers.required("let_arrive")
-
-    def remove(self, count: int, force: bool = False, nodes: Nodes = None) -> dict[str, int]:
-        """End users where they are; see ``crowsg.dist.remove``."""
-        plan, names = self._open("remove"), self._chosen(nodes)
-        check_count(count, least=0)
-        removed = dict.fromkeys(names, 0)
-        while count > 0:
-            answers = self._remove_once(plan, names, count, force)
-            for name, number in answers.results.items():
-                removed[name] += number
-            count -= sum(answers.results.values())
-            if answers.failures:
-                done = {name: removed[name] for name in names if name not in answers.failures}
-                Answers(done, answers.failures).required("remove")
-            if not any(answers.results.values()):
-                break
-        return removed
-
-    def update_settings(self, settings: Mapping[str, Any], nodes: Nodes = None) -> dict[str, str]:
-        """Change settings everywhere or nowhere; see ``crowsg.dist.update_settings``."""
-        plan, names = self._open("update_settings"), self._chosen(nodes)
-        body = {"settings": packed(settings)}
-        checked = self._tell(plan, names, lambda _: ("settings_check", body))
-        checked.saying(dict.fromkeys(names, "unchanged")).required("update_settings")
-        if nodes is None:
-            self._life.adopt(settings)
-            # Before the nodes, so that one which joins meanwhile misses nothing.
-            plan.above.update(settings)
-        updated = self._tell(plan, names, lambda _: ("settings_update", body))
-        return updated.saying(dict.fromkeys(names, "updated")).required("update_settings")
 
     def _open(self, call: str) -> Plan:
         plan = self._master.running(call)
@@ -166,6 +179,11 @@ class Steering:
 
     def _tell(self, plan: Plan, names: Sequence[str], order_for: Any) -> Answers[Any]:
         return self._orders.give_all(plan.run, names, order_for)
+
+
+def _removed(removed: Mapping[str, int], last: Answers[int]) -> dict[str, int]:
+    """Return what was removed so far, also on nodes that failed only in the end."""
+    return {name: n for name, n in removed.items() if n or name not in last.failures}
 
 
 def _block(ids: range) -> dict[str, int]:

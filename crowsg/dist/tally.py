@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from crowsg.clock import Clock
@@ -43,9 +44,12 @@ class Tally:
         self._clock = clock
         self.totals = Totals()
         self.keeps_lives = False
+        # Of whom it was said that nothing more counts.
+        self._told: set[tuple[str, int]] = set()
 
     def begin(self) -> None:
         """Begin a run with nothing."""
+        self._told.clear()
         self.totals = Totals()
         self.totals.keeps_lives = self.keeps_lives
         self._snapshots.begin()
@@ -69,43 +73,59 @@ class Tally:
         """
         lives = crew.incarnations(crew.names())
         for _ in range(_LAST_TRIES):
-            silent = self._pull(run, lives, CALL_S)
-            lives = {name: lives[name] for name in silent}
+            # Who has left meanwhile has handed it in.
+            lives = crew.incarnations(self._pull(run, lives, CALL_S))
         for name, incarnation in lives.items():
             _LOGGER.error("%s did not hand in the last of what it counted", name)
             self.totals.lose(name, incarnation, self._clock.now_ns())
 
     def merge(self, node: str, incarnation: int, snapshot: Any) -> bool:
-        """Take a snapshot of a node; tells whether it was new, and one that could be read."""
-        try:
-            return self.totals.merge(node, incarnation, read(snapshot), self._clock.now_ns())
-        except NotPackable as error:
-            _LOGGER.error("what %s counted is left out: %s", node, error)
-            return False
+        """Take a snapshot of a node; tells whether it was new.
+
+        Raises:
+            NotPackable: It cannot be read; it is left out.
+        """
+        return self._merge(self.totals, node, incarnation, snapshot)
 
     def merge_own(self) -> None:
         """Take what the master itself recorded."""
         mine = self._exchange.identity
-        self.merge(mine.name, mine.incarnation, self._snapshots.take())
+        # One that cannot be read is written down, and no reason to leave out the others.
+        with suppress(NotPackable):
+            self.merge(mine.name, mine.incarnation, self._snapshots.take())
 
     def lose(self, hand: Hand) -> None:
         """Give up a worker that is dead."""
         self.totals.lose(hand.name, hand.incarnation, self._clock.now_ns(), hand.asked)
 
     def _pull(self, run: str, lives: Mapping[str, int], timeout_s: float) -> dict[str, Exception]:
+        # By the time of an answer another run may have begun.
+        totals = self.totals
         silent: dict[str, Exception] = {}
 
         def take(name: str) -> Order:
-            return "snapshot", {"lives_from": self.totals.lives_from(name, lives[name])}
+            return "snapshot", {"lives_from": totals.lives_from(name, lives[name])}
+
+        def goes_on(name: str, snapshot: Any) -> bool:
+            try:
+                is_new = self._merge(totals, name, lives[name], snapshot)
+            except NotPackable as error:
+                silent[name] = error
+                return False
+            return is_new and totals.has_more(name, lives[name])
 
         asked = list(lives)
         while asked:
             answers = self._orders.give_all(run, asked, take, timeout_s)
             silent.update(answers.failures)
-            asked = [
-                name
-                for name, snapshot in answers.results.items()
-                if self.merge(name, lives[name], snapshot)
-                and self.totals.has_more(name, lives[name])
-            ]
+            asked = [name for name, each in answers.results.items() if goes_on(name, each)]
         return silent
+
+    def _merge(self, totals: Totals, node: str, incarnation: int, snapshot: Any) -> bool:
+        try:
+            return totals.merge(node, incarnation, read(snapshot), self._clock.now_ns())
+        except NotPackable as error:
+            if (node, incarnation) not in self._told:
+                self._told.add((node, incarnation))
+                _LOGGER.error("what %s counts is left out from now on: %s", node, error)
+            raise

@@ -7,6 +7,7 @@ controller, and what its throttles need.
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +16,18 @@ from gevent.lock import BoundedSemaphore
 
 from crowsg.clock import Clock
 from crowsg.cluster.exchange import Exchange, Peer, Sender
+from crowsg.cluster.limited_log import LimitedLog
 from crowsg.cluster.members import Members
 from crowsg.cluster.wire_errors import to_wire
 from crowsg.code.server import CodeServer
 from crowsg.config.settings import Settings
 from crowsg.controller.arriving import Arriving
 from crowsg.controller.machine import Controller
+from crowsg.dist.commands import Command, commands_of
+from crowsg.dist.drops import Drops
 from crowsg.dist.run_settings import unpacked
 from crowsg.dist.snapshot import Snapshots
-from crowsg.errors import CrowsgError, MasterIsSet, Refused
+from crowsg.errors import CrowsgError, MasterIsSet, Refused, Unreachable
 from crowsg.throttle.remote import RemoteOwner
 from crowsg.throttle.service import Throttles
 from crowsg.users.crowd import Crowd
@@ -31,6 +35,8 @@ from crowsg.users.crowd import Crowd
 BEAT_S = 0.1
 CALL_S = 5.0
 """Seconds a call to the master may take."""
+
+_HAND_IN_TRIES = 3
 
 _LOGGER = logging.getLogger("crowsg")
 
@@ -55,9 +61,17 @@ class Service:
     master: Peer
     run: str
 
+    def is_of(self, sender: Sender) -> bool:
+        """Whether a message belongs to the run, and comes from its master."""
+        master = self.master.name, self.master.incarnation
+        return (self.run, *master) == (sender.run, sender.name, sender.incarnation)
+
 
 class Worker:
     """One node's part in the runs of others.
+
+    Attributes:
+        last_master: Whom it worked for last, unless it has led a run of its own since.
 
     Args:
         name: Name of this node.
@@ -86,37 +100,49 @@ class Worker:
         self._clock = clock
         self._spawn = spawn
         self._leads = leads
+        self.last_master: Peer | None = None
         self._service: Service | None = None
+        self._given_up: Service | None = None
+        self._is_starting = False
+        self._drops = Drops()
+        self._complaints = LimitedLog(_LOGGER, clock, lines_per_second=1)
         self._beating: Any = None
         self._changing = BoundedSemaphore(1)
         self._beginning: Any = None
 
     def register(self) -> None:
         """Answer the calls of masters."""
-        commands: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-            "run_stop": self._stop,
-            "run_kill": self._kill,
-            "run_release": self._release,
-            "users_add": self._add,
-            "users_count": self._count,
-            "users_arrive": self._arrive,
-            "users_remove": self._remove,
-            "settings_check": self._check,
-            "settings_update": self._update,
-            "snapshot": self._snapshot,
-            "throttle_closed": self._close_throttle,
-        }
+        carriers = self._carriers
+        commands = commands_of(
+            carriers.controller,
+            carriers.arriving,
+            carriers.crowd,
+            carriers.snapshots,
+            carriers.throttles,
+        )
         self._exchange.answer("run_configure", self._configure)
         self._exchange.answer("run_begin", self._begin)
         self._exchange.answer("run_drop", self._drop)
+        self._exchange.answer("run_release", self._commanded(self._release))
         for method, command in commands.items():
             self._exchange.answer(method, self._commanded(command))
         self._exchange.take("leases", self._take_leases)
+        self._exchange.take("released", self._hear_of_the_end)
 
     @property
     def service(self) -> Service | None:
         """Whom this node works for; None for nobody."""
         return self._service
+
+    def lead_instead(self) -> None:
+        """Let this node lead a run of its own.
+
+        Raises:
+            MasterIsSet: It works for another one.
+        """
+        if self._service is not None:
+            raise MasterIsSet(self._name, self._service.master.name)
+        self.last_master = None
 
     def call_master(self, method: str, body: Any, timeout_s: float = CALL_S) -> Any:
         """Call the master of the run.
@@ -144,11 +170,13 @@ class Worker:
         service = self._service
         if service is None:
             return
-        self._end_run()
+        self._end_run(service)
         try:
             self._hand_in_all()
         except CrowsgError as error:
-            _LOGGER.warning("the master did not take the last of what was counted: %s", error)
+            # A master that does not know the run any more has it all.
+            if not (isinstance(error, Refused) and error.kind in ("stale", "unknown")):
+                _LOGGER.warning("the master did not take the last of what was counted: %s", error)
         self._let_go(service)
 
     def _hand_in_all(self) -> None:
@@ -156,9 +184,15 @@ class Worker:
         lives_from = None
         while True:
             snapshot = self._carriers.snapshots.take(lives_from)
-            lives_from = self.call_master("worker_leaves", {"snapshot": snapshot})
+            lives_from = self._insist("worker_leaves", {"snapshot": snapshot})
             if lives_from is None:
                 break
+
+    def _insist(self, method: str, body: Any) -> Any:
+        for _ in range(_HAND_IN_TRIES - 1):
+            with suppress(Unreachable):
+                return self.call_master(method, body)
+        return self.call_master(method, body)
 
     def works_for(self, name: str) -> bool:
         """Whether a node is the master of this one."""
@@ -169,11 +203,20 @@ class Worker:
         service = self._service
         if service is not None:
             _LOGGER.error("the master is gone: its run ends here")
+            self._give_up(service)
+
+    def _hear_of_the_end(self, sender: Sender, body: object) -> None:
+        """Leave a run of which the master says that this node takes no part in it any more."""
+        # Where the end is known already, what was on its way says nothing new.
+        if self._service is not None and self._service.is_of(sender):
+            self._give_up(self._service)
+
+    def _give_up(self, service: Service) -> None:
+        if self._given_up is not service:
+            self._given_up = service
             self._spawn(self._drop_run, service)
 
-    def _commanded(
-        self, command: Callable[[Mapping[str, Any]], Any]
-    ) -> Callable[[Sender, Any], Any]:
+    def _commanded(self, command: Command) -> Callable[[Sender, Any], Any]:
         def answer(sender: Sender, body: Any) -> Any:
             self._refuse_strangers(sender)
             return command(body)
@@ -181,9 +224,7 @@ class Worker:
         return answer
 
     def _refuse_strangers(self, sender: Sender) -> None:
-        service = self._service
-        known = service and (service.run, service.master.name, service.master.incarnation)
-        if known != (sender.run, sender.name, sender.incarnation):
+        if self._service is None or not self._service.is_of(sender):
             raise Refused("unknown", f"{self._name} takes no part in this run of {sender.name}")
 
     def _configure(self, sender: Sender, body: Mapping[str, Any]) -> None:
@@ -193,15 +234,18 @@ class Worker:
             self._drop_run(self._service)
         with self._changing:
             self._refuse_while_taken(sender)
+            self._drops.refuse(sender, body["number"])
             master = self._members.peer(sender.name)
             self._carriers.code.pin(body["digests"], sender.run)
             self._service = service = Service(master, sender.run)
+            self._is_starting = True
             try:
                 self._prepare(body)
             except BaseException:
                 self._carriers.controller.drop()
                 self._let_go(service)
                 raise
+            self._beating = self._spawn(self._beat)
 
     def _refuse_while_taken(self, sender: Sender) -> None:
         service = self._service
@@ -226,25 +270,26 @@ class Worker:
             self._refuse_strangers(sender)
             self._beginning = getcurrent()
             try:
-                self._beating = self._spawn(self._beat)
                 self._carriers.controller.begin(unpacked(body["above"]))
             except GreenletExit:
                 raise Refused("stale", f"{sender.name} gave up this run") from None
             finally:
                 self._beginning = None
+                self._is_starting = False
 
     def _drop(self, sender: Sender, body: Mapping[str, Any]) -> None:
-        """Leave a run that did not begin everywhere, or that this node is too late for."""
+        """Leave a run that did not begin everywhere."""
+        self._drops.note(sender, body["number"])
         self._refuse_strangers(sender)
         assert self._service is not None
         self._drop_run(self._service)
 
     def _drop_run(self, service: Service) -> None:
-        self._end_run()
+        self._end_run(service)
         self._let_go(service)
 
-    def _end_run(self) -> None:
-        """End the run here, however far it has come.
+    def _end_run(self, service: Service) -> None:
+        """End a run here, however far it has come.
 
         Blocks: until its users have ended and ``terminate`` has returned.
         """
@@ -253,43 +298,12 @@ class Worker:
             # Takes init with it.
             self._beginning.kill(block=False)
         with self._changing:
+            if self._service is not service:
+                return
             controller.drop()
-            if controller.state == "running":
-                controller.stop_scenario()
-        controller.over.wait()
-
-    def _add(self, body: Mapping[str, Any]) -> None:
-        self._carriers.controller.add_users(body["first"], body["last"])
-
-    def _arrive(self, body: Mapping[str, Any]) -> None:
-        self._carriers.arriving.begin(body["first"], body["most"])
-
-    def _count(self, body: Mapping[str, Any]) -> int:
-        """Return how many users could be removed."""
-        return self._carriers.crowd.removable
-
-    def _remove(self, body: Mapping[str, Any]) -> int:
-        return self._carriers.controller.remove_users(body["count"], bool(body["force"]))
-
-    def _check(self, body: Mapping[str, Any]) -> None:
-        self._carriers.controller.check_update(unpacked(body["settings"]))
-
-    def _update(self, body: Mapping[str, Any]) -> None:
-        self._carriers.controller.update_settings(unpacked(body["settings"]))
-
-    def _stop(self, body: Mapping[str, Any]) -> None:
-        controller = self._carriers.controller
         if controller.state == "running":
             controller.stop_scenario()
-
-    def _kill(self, body: Mapping[str, Any]) -> None:
-        self._carriers.controller.kill_users()
-
-    def _snapshot(self, body: Mapping[str, Any]) -> Any:
-        return self._carriers.snapshots.take(body["lives_from"])
-
-    def _close_throttle(self, body: Mapping[str, Any]) -> None:
-        self._carriers.throttles.closed_by_owner(str(body["name"]), int(body["life"]))
+        controller.over.wait()
 
     def _release(self, body: Mapping[str, Any]) -> list[Any]:
         """Leave the run, which is over here, and say what was wrong with its end."""
@@ -301,7 +315,7 @@ class Worker:
         """Work for nobody, unless it is another one by now."""
         if self._service is not service:
             return
-        self._service = None
+        self._service, self.last_master = None, service.master
         self._carriers.code.release(service.run)
         if self._beating is not None:
             self._beating.kill(block=False)
@@ -312,7 +326,10 @@ class Worker:
 
     def _beat(self) -> None:
         while True:
-            self._tell_beat()
+            try:
+                self._tell_beat()
+            except Exception as error:  # noqa: BLE001 - a node that falls silent hides the fault
+                self._complaints.write(logging.ERROR, "a beat failed: %s", error, trace=True)
             self._clock.sleep(BEAT_S)
 
     def _tell_beat(self) -> None:
@@ -322,7 +339,7 @@ class Worker:
         counts = carriers.crowd.counts()
         beat = {
             # Until init has returned the state is that of the run before.
-            "state": "starting" if self._beginning else carriers.controller.state,
+            "state": "starting" if self._is_starting else carriers.controller.state,
             "users": [counts.asked, counts.waiting, counts.running],
             "unkillable": carriers.crowd.unkillable.is_set(),
             "reports": carriers.throttles.reports(),

@@ -20,7 +20,8 @@ class MemoryNetwork:
 
     What is sent arrives ``delay_ns`` later; with 0, the default, as soon as everybody else waits,
     without the clock being moved. A message to where nobody listens, or that comes to a cut, is
-    lost; a call that gets no answer raises when the clock has come to the end of its time.
+    lost; a call that gets no answer raises when the clock has come to the end of its time. Notices
+    of one topic stay in order; a call may overtake another one where the delay has changed.
 
     Args:
         clock: The time of the delays and of the calls' ends.
@@ -96,7 +97,12 @@ class MemoryLink:
         self._waiting[result] = address
         timer = self._wires.clock.call_later(to_ns(timeout_s), partial(result.set, None))
         try:
-            self._send(address, lambda link: link._take_call(method, packed, self, result))
+            hand_over = partial(
+                self._wires.hand_over,
+                address,
+                lambda link: link._take_call(method, packed, self, result),
+            )
+            self._wires.carry(self._own, address, hand_over)
             answer = result.get()
         finally:
             timer.cancel()
@@ -109,7 +115,10 @@ class MemoryLink:
         """Send a notice to the node at ``address``; see ``Link.tell``."""
         packed = pack(payload)
         if not self._closed:
-            self._send(address, lambda link: link._take_notice(topic, packed, self))
+            hand_over = partial(
+                self._wires.hand_over, address, lambda link: link._take_notice(topic, packed, self)
+            )
+            self._wires.carry_in_order(self._own, address, topic, hand_over)
 
     def forget(self, address: str) -> None:
         """Let calls to ``address`` that wait raise; see ``Link.forget``."""
@@ -146,9 +155,6 @@ class MemoryLink:
     def _take_notice(self, topic: str, packed: bytes, sender: "MemoryLink") -> None:
         self._inbox.put(partial(self._serving.take, topic, sender._origin, unpack(packed)))
 
-    def _send(self, address: str, arrive: "_Arrival") -> None:
-        self._wires.carry(self._own, address, partial(self._wires.hand_over, address, arrive))
-
     def _dispatch(self) -> None:
         while not self._closed:
             self._inbox.get()()
@@ -166,26 +172,37 @@ class _Wires:
         self.cuts: set[tuple[str, str]] = set()
         self.delays: dict[tuple[str, str], int] = {}
         self._delay_ns = delay_ns
-        self._last_due_ns: dict[tuple[str, str], int] = {}
+        self._last_due_ns: dict[tuple[str, str, str], int] = {}
 
     def carry(self, source: str, target: str, arrive: Callable[[], object]) -> None:
         """Call ``arrive`` when a message of now gets there, if it does."""
-        way, now_ns = (source, target), self.clock.now_ns()
-        last_due_ns = self._last_due_ns.get(way, -1)
-        # What was sent before arrives before, also where the delay has changed.
-        due_ns = max(now_ns + self.delays.get(way, self._delay_ns), last_due_ns)
-        arrive = partial(self._arrive, way, arrive)
-        if due_ns == now_ns and last_due_ns < now_ns:
-            arrive()
+        delay_ns = self._delay(source, target)
+        arrive = partial(self._arrive, (source, target), arrive)
+        if delay_ns:
+            self.clock.call_later(delay_ns, arrive)
         else:
-            self._last_due_ns[way] = due_ns
-            self.clock.call_later(due_ns - now_ns, arrive)
+            arrive()
+
+    def carry_in_order(
+        self, source: str, target: str, topic: str, arrive: Callable[[], object]
+    ) -> None:
+        """Do so, but not before what was sent of the same topic before."""
+        stream, now_ns = (source, target, topic), self.clock.now_ns()
+        last_due_ns, delay_ns = self._last_due_ns.get(stream, -1), self._delay(source, target)
+        if not delay_ns and last_due_ns < now_ns:
+            self.carry(source, target, arrive)
+            return
+        due_ns = self._last_due_ns[stream] = max(now_ns + delay_ns, last_due_ns)
+        self.clock.call_later(due_ns - now_ns, partial(self._arrive, (source, target), arrive))
 
     def hand_over(self, address: str, arrive: _Arrival) -> None:
         """Give the link that listens at ``address``, if any, to ``arrive``."""
         link = self.listening.get(address)
         if link is not None:
             arrive(link)
+
+    def _delay(self, source: str, target: str) -> int:
+        return self.delays.get((source, target), self._delay_ns)
 
     def _arrive(self, way: tuple[str, str], arrive: Callable[[], object]) -> None:
         if way not in self.cuts:

@@ -1,13 +1,15 @@
 """A run on its way: who joins late, who leaves, who dies, and how it ends."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from crowsg.errors import Refused
+from crowsg.cluster.identity import new_incarnation
+from crowsg.errors import MasterIsSet, Refused, ScenarioIsRunning
 from crowsg.rate import Rate
-from tests.support.clusters import IDLERS, PREAMBLE, A, B, C, Cluster, D
+from tests.support.clusters import FAST, IDLERS, PREAMBLE, A, B, C, Cluster, D
 from tests.support.nodes import is_balanced
 
 LATE = (
@@ -64,6 +66,18 @@ def users_of(cluster: Cluster) -> dict[str, int]:
 def greetings(cluster: Cluster, name: str) -> float:
     """Return how many greetings were counted on a node."""
     return sum(each.value for each in cluster[name].recorder.counters.values())
+
+
+def garble_snapshots(cluster: Cluster) -> None:
+    """Let nothing that one worker recorded be understood any more."""
+    call = cluster.links[A].call
+
+    def garble(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+        answer = call(address, method, payload, timeout_s)
+        is_one = method == "snapshot" and address == cluster.address(C)
+        return {"ok": {"number": "none"}} if is_one else answer
+
+    cluster.links[A].call = garble  # type: ignore[method-assign]
 
 
 class TestLateJoiners:
@@ -248,10 +262,10 @@ class TestStopping:
     def test_it_ends_once_however_often_it_is_asked(self, cluster: Cluster) -> None:
         cluster.do(4, LATE)
         first = cluster.begin(cluster[A].dist.stop)
-        with pytest.raises(Exception, match="master of a run"):
-            cluster.call(cluster[A].dist.stop)
+        second = cluster.call(cluster[A].dist.stop)
         cluster.clock.advance_until(first.ready)
 
+        assert first.result() == second == {B: "finished", C: "finished"}
         assert cluster.notes(B).count("terminate") == 1
 
     def test_what_terminate_raises_is_known(self, cluster: Cluster) -> None:
@@ -289,6 +303,64 @@ class TestStopping:
         cluster.clock.advance_until(begun.ready, step=0.001)
 
         assert cluster[A].station.master.crew.at_work() == (B, C)
+
+    def test_what_cannot_be_read_of_a_worker_at_the_end_makes_it_lost(
+        self, cluster: Cluster
+    ) -> None:
+        cluster.do(4)
+        cluster.advance(2)
+        garble_snapshots(cluster)
+        cluster.call(cluster[A].dist.stop)
+
+        parts = cluster[A].station.master.tally.totals.nodes(0)
+        assert {each.name: each.state for each in parts}[C] == "dead"
+        assert (users_of(cluster)["removed"], users_of(cluster)["lost"]) == (2, 2)
+
+
+class TestStarting:
+    def test_of_two_at_once_the_second_is_refused(self, cluster: Cluster) -> None:
+        path = cluster.write(PREAMBLE + "wait_for_gate()\n" + IDLERS)
+        first = cluster.begin(cluster[A].dist.do, path, 2, FAST)
+        assert not first.ready()
+        second = cluster.begin(cluster[A].dist.do, path, 2, FAST)
+        for name in (A, B, C):
+            cluster.open_gate(name)
+        cluster.advance(1)
+
+        with pytest.raises(ScenarioIsRunning):
+            second.result()
+        assert first.result() == {B: 1, C: 1}
+        assert cluster.running() == {B: 1, C: 1}
+
+    def test_a_node_that_works_for_another_one_leads_nothing(self, cluster: Cluster) -> None:
+        cluster.do(2)
+
+        with pytest.raises(MasterIsSet):
+            cluster.call(cluster[B].station.master.start, "of b", cluster.write(IDLERS), {})
+
+        assert cluster.states()[B] == "running"
+
+
+class TestPulling:
+    def test_one_fault_does_not_end_it(
+        self, cluster: Cluster, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cluster.do(4)
+        cluster.advance(1)
+        tally = cluster[A].station.master.tally
+        pull, faults = tally.pull, [OSError("a fault")]
+
+        def faulty(run: str, lives: Any) -> Any:
+            if faults:
+                raise faults.pop()
+            return pull(run, lives)
+
+        tally.pull = faulty  # type: ignore[method-assign]
+        cluster.call(cluster[A].dist.add, 2)
+        cluster.advance(3)
+
+        assert "a fault" in caplog.text
+        assert users_of(cluster)["running"] == 6
 
 
 class TestDying:
@@ -443,6 +515,26 @@ class TestDying:
         assert (users_of(cluster)["lost"], users_of(cluster)["running"]) == (5, 7)
 
 
+class TestLeaving:
+    def test_one_whose_last_word_cannot_be_read_is_lost(self, cluster: Cluster) -> None:
+        cluster.do(10)
+        cluster.advance(2)
+        call = cluster.links[C].call
+
+        def garble(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+            if method == "worker_leaves":
+                payload = {**payload, "body": {"snapshot": {"number": "none"}}}
+            return call(address, method, payload, timeout_s)
+
+        cluster.links[C].call = garble  # type: ignore[method-assign]
+        cluster.call(cluster[C].station.leave)
+        cluster.advance(2)
+
+        users = users_of(cluster)
+        assert (users["running"], users["lost"]) == (5, 5)
+        assert is_balanced(users)
+
+
 class TestSad:
     def test_a_beat_that_is_none_changes_nothing(self, cluster: Cluster) -> None:
         cluster.do(4)
@@ -461,17 +553,18 @@ class TestSad:
         with pytest.raises(Refused):
             cluster.ask(B, A, method, {}, "another run")
 
+    def test_another_life_of_a_worker_is_no_worker(self, cluster: Cluster) -> None:
+        cluster.do(4)
+        run, exchange = cluster.run_of(C), cluster[C].station._exchange
+        exchange._identity = replace(exchange.identity, incarnation=new_incarnation())
+
+        with pytest.raises(Refused, match="does not know the run"):
+            cluster.ask(C, A, "worker_leaves", {}, run)
+
     def test_a_snapshot_that_is_none_is_left_out(self, cluster: Cluster) -> None:
         cluster.do(4, GREETERS)
         cluster.advance(3)
-        call = cluster.links[A].call
-
-        def garble(address: str, method: str, payload: Any, timeout_s: float) -> Any:
-            answer = call(address, method, payload, timeout_s)
-            is_one = method == "snapshot" and address == cluster.address(C)
-            return {"ok": {"number": "none"}} if is_one else answer
-
-        cluster.links[A].call = garble  # type: ignore[method-assign]
+        garble_snapshots(cluster)
         cluster.advance(3)
         stopped = cluster.call(cluster[A].dist.stop)
 

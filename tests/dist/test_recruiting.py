@@ -7,6 +7,7 @@ from typing import Any
 import gevent
 import pytest
 
+from crowsg.clock import to_ns
 from crowsg.errors import (
     CodeRefused,
     CrowsgError,
@@ -272,6 +273,26 @@ class TestRefusing:
             begun.result()
         assert nothing_is_left(cluster)
         cluster.delay(0)
+        assert self.works_again(cluster)
+
+    def test_a_run_is_taken_back_before_it_comes(self, cluster: Cluster) -> None:
+        call, network = cluster.links[A].call, cluster.network
+
+        def slow(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+            is_one = (address, method) == (cluster.address(B), "run_configure")
+            delay_ns = to_ns(0.3 if is_one else 0)
+            network.delay(cluster.address(A), cluster.address(B), delay_ns, one_way=True)
+            return call(address, method, payload, timeout_s)
+
+        cluster.links[A].call = slow  # type: ignore[method-assign]
+        begun = cluster.begin(cluster[A].dist.do, cluster.write(WHOLE_LIFE), 2, {})
+        cluster.advance(0.05)
+        begun.greenlet.kill(block=False)
+        cluster.advance(3)
+
+        assert begun.ready()
+        assert cluster[B].controller.status().scenario is None
+        assert nothing_is_left(cluster)
         assert self.works_again(cluster)
 
     def test_a_caller_that_is_killed_in_setup_has_it_torn_down_nowhere(

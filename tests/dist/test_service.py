@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from crowsg.errors import (
     InvalidRange,
     MasterIsSet,
     NoCluster,
+    NoSuchScenario,
     NotAMaster,
     NoWorkers,
     PartialFailure,
@@ -200,6 +202,68 @@ class TestOverview:
 
         assert cluster.call(cluster[B].dist.overview) == cluster[A].dist.overview()
 
+    @pytest.mark.parametrize("asked", [B, C])
+    def test_whoever_worked_in_the_last_run_knows_how_it_stands(
+        self, cluster: Cluster, asked: str
+    ) -> None:
+        cluster.do(4)
+        cluster.call(cluster[A].dist.stop)
+
+        assert cluster.call(cluster[asked].dist.state) == "stopped"
+        assert cluster.call(cluster[asked].dist.overview) == cluster[A].dist.overview()
+
+    def test_whoever_has_led_since_tells_of_its_own_run(self, cluster: Cluster) -> None:
+        cluster.do(4)
+        cluster.call(cluster[A].dist.stop)
+        cluster[A].controller.reset()
+        cluster.do(4, by=B, called="another")
+        cluster.call(cluster[B].dist.stop)
+
+        for asked in (A, B):
+            overview = cluster.call(cluster[asked].dist.overview)
+            assert (overview.state, overview.master) == ("stopped", B)
+
+    @pytest.mark.parametrize("how", ["silent", "gone"])
+    def test_without_its_last_master_it_tells_what_it_knows(
+        self, cluster: Cluster, how: str
+    ) -> None:
+        cluster.do(4)
+        cluster.call(cluster[A].dist.stop)
+        cluster.cut_off(A)
+        cluster.advance(15 if how == "gone" else 0)
+
+        assert cluster.call(cluster[B].dist.state) == "idle"
+
+
+ENDLESS = IDLERS.replace('note("terminate")', "wait_for_gate()")
+
+
+class TestStoppingAgain:
+    @pytest.mark.parametrize("asked", [A, B], ids=["the-master", "a-worker"])
+    def test_nothing_gets_further_grace(self, cluster: Cluster, asked: str) -> None:
+        cluster.do(2, ENDLESS)
+        first = cluster.begin(cluster[A].dist.stop)
+        cluster.advance(30)
+        assert not first.ready()
+        second = cluster.begin(cluster[asked].dist.stop)
+        cluster.advance(5)
+
+        assert set(second.result()) == set(first.result()) == {B, C}
+        assert cluster[A].dist.state() == "stopped"
+
+    def test_a_run_that_is_being_started_is_none_that_ends(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        cluster.call(cluster[A].dist.stop)
+        slow = IDLERS + "\ndef setup():\n    wait_for_gate()\n"
+        begun = cluster.begin(cluster[A].dist.do, cluster.write(slow), 2, FAST)
+
+        with pytest.raises(NotAMaster):
+            cluster.call(cluster[A].dist.stop)
+        cluster.open_gate(A)
+        cluster.advance(1)
+
+        assert begun.result() == {B: 1, C: 1}
+
 
 class TestDistributing:
     def test_a_file_is_brought_to_all_others(self, cluster: Cluster) -> None:
@@ -337,6 +401,27 @@ class TestSad:
 
         assert set(cluster.states().values()) <= {"idle", "disabled"}
         assert cluster.do(2) == {B: 1, C: 1}
+
+    @pytest.mark.parametrize("name", ["{path}", "scene.py", "./scene", "..", "a/b", "a\\b", ".x"])
+    @pytest.mark.parametrize("verb", ["do", "distribute"])
+    def test_nothing_is_looked_for_outside_the_code_paths_for_others(
+        self, cluster: Cluster, verb: str, name: str, tmp_path: Path, monkeypatch: Any
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        name = name.replace("{path}", cluster.write(IDLERS))
+        told = {"name": name, "scenario": name, "count": 1, "settings": {}}
+
+        with pytest.raises(NoSuchScenario):
+            cluster.ask(B, A, "dist", {"verb": verb, "told": told})
+
+        assert not any(each.name == "scene" for each in cluster[A].code.scenarios())
+        assert cluster[A].dist.state() == "idle"
+
+    def test_what_is_on_the_code_paths_is_found_for_others(self, cluster: Cluster) -> None:
+        cluster[A].code.add_module(cluster.write(IDLERS))
+        told = {"scenario": "scene", "count": 2, "settings": {}}
+
+        assert cluster.ask(B, A, "dist", {"verb": "do", "told": told}) == {B: 1, C: 1}
 
     @pytest.mark.parametrize(
         "body",

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+import gevent
 import pytest
 
-from crowsg.errors import NotEnoughNodes
+from crowsg.dist.client import Client
+from crowsg.errors import NotEnoughNodes, Refused
 from crowsg.testing import capture_events
 from tests.support.clusters import PREAMBLE, A, B, C, Cluster, D
 
@@ -98,6 +100,18 @@ class TestMail:
         cluster.advance(1)
 
         assert cluster.notes(B)[-1] == ("got", "thanks")
+
+    def test_it_is_taken_from_members_only(self, cluster: Cluster) -> None:
+        identity = cluster[B].station._exchange.identity
+        link = cluster.network.link("10.0.0.99:4000")
+        client = Client("op@test", identity.cluster, link, cluster.clock, gevent.spawn)
+        peer = cluster.call(client.connect, cluster.address(B))
+        body = {"number": 1, "mail": []}
+
+        with pytest.raises(Refused, match="no member"):
+            cluster.call(client._exchange.call, peer, "mail", body, 1.0)
+
+        cluster.ask(C, B, "mail", body)
 
 
 class TestEvents:

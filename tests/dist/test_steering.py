@@ -1,5 +1,8 @@
+from typing import Any
+
 import pytest
 
+from crowsg.clock import to_ns
 from crowsg.config.settings import Text
 from crowsg.errors import (
     InvalidRange,
@@ -7,6 +10,7 @@ from crowsg.errors import (
     ReadOnlySetting,
     SettingsRejected,
     UnknownSetting,
+    Unreachable,
 )
 from tests.support.clusters import FAST, PREAMBLE, A, B, C, Cluster, D
 
@@ -52,6 +56,45 @@ def start(user_id):
     users.sleep(0.6 if user_id <= 20 else 1000)
 """
 )
+
+
+def delay_to_b(cluster: Cluster, seconds: float) -> None:
+    """Let what the master sends one of its workers take so long from now on."""
+    cluster.network.delay(cluster.address(A), cluster.address(B), to_ns(seconds), one_way=True)
+
+
+class TestTwoAtOnce:
+    def test_ids_are_dealt_in_the_order_of_the_calls(self, cluster: Cluster) -> None:
+        cluster.do(0)
+        delay_to_b(cluster, 0.2)
+        first = cluster.begin(cluster[A].dist.add, 4)
+        delay_to_b(cluster, 0)
+        second = cluster.begin(cluster[A].dist.add, 4)
+        cluster.clock.advance_until(lambda: first.ready() and second.ready(), step=0.01)
+
+        assert first.result() == second.result() == {B: 2, C: 2}
+        assert (cluster.ids(B), cluster.ids(C)) == ([1, 2, 5, 6], [3, 4, 7, 8])
+
+    def test_two_updates_leave_every_node_with_the_same(self, cluster: Cluster) -> None:
+        cluster.do(2, CHOOSY)
+        delay_to_b(cluster, 0.2)
+        first = cluster.begin(cluster[A].dist.update_settings, {"size": 4})
+        cluster.advance(0.25)
+        delay_to_b(cluster, 0)
+        second = cluster.begin(cluster[A].dist.update_settings, {"size": 6})
+        cluster.clock.advance_until(lambda: first.ready() and second.ready(), step=0.01)
+
+        assert [cluster[name].settings.get("size") for name in (A, B, C)] == [6, 6, 6]
+
+    def test_a_caller_that_is_killed_holds_up_nobody(self, cluster: Cluster) -> None:
+        cluster.do(0)
+        delay_to_b(cluster, 3)
+        cluster.begin(cluster[A].dist.add, 4).greenlet.kill(block=False)
+        delay_to_b(cluster, 0)
+        second = cluster.begin(cluster[A].dist.add, 2, [C])
+        cluster.advance(0.1)
+
+        assert second.result() == {C: 2}
 
 
 class TestAdding:
@@ -207,6 +250,26 @@ class TestRemoving:
         assert (failed.value.results, list(failed.value.failures)) == ({B: 0}, [C])
         assert cluster.running([B]) == {B: 2}
 
+    def test_what_was_removed_before_a_node_failed_is_said(self, cluster: Cluster) -> None:
+        cluster.do(10)
+        cluster.advance(0.1)
+        call, counted = cluster.links[A].call, list[str]()
+
+        def lossy(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+            answer = call(address, method, payload, timeout_s)
+            if (address, method) != (cluster.address(B), "users_count"):
+                return answer
+            counted.append(method)
+            if len(counted) > 1:
+                raise Unreachable(address, method, timeout_s)
+            return {"ok": 50}
+
+        cluster.links[A].call = lossy  # type: ignore[method-assign]
+        with pytest.raises(PartialFailure) as failed:
+            cluster.call(cluster[A].dist.remove, 12)
+
+        assert (failed.value.results, list(failed.value.failures)) == ({B: 5, C: 5}, [B])
+
 
 class TestUpdating:
     def test_update_functions_are_called_on_every_node(self, cluster: Cluster) -> None:
@@ -289,6 +352,19 @@ class TestUpdating:
         cluster.advance(3)
 
         assert [cluster[name].settings.get("size") for name in (A, B, C, D)] == [2, 4, 2, 2]
+
+    def test_one_that_joins_while_the_others_are_asked_gets_it_too(self, cluster: Cluster) -> None:
+        cluster.do(2, CHOOSY)
+        cluster.network.delay(cluster.address(A), cluster.address(C), to_ns(0.9))
+        cluster.enter(D)
+        begun = cluster.begin(cluster[A].dist.update_settings, {"size": 4})
+        master = cluster[A].station.master
+        cluster.clock.advance_until(lambda: master.crew.hand(D) is not None, step=0.01)
+        assert cluster[A].settings.get("size") == 2
+        cluster.clock.advance_until(begun.ready, step=0.01)
+
+        assert begun.result() == {B: "updated", C: "updated", D: "updated"}
+        assert cluster[D].settings.get("size") == 4
 
     def test_text_is_read_by_each_node(self, cluster: Cluster) -> None:
         cluster.do(2, CHOOSY)

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from crowsg.errors import MasterIsSet, NoSuchScenario, Refused, Unreachable
+from crowsg.errors import (
+    CrowsgError,
+    InvalidStatus,
+    MasterIsSet,
+    NoSuchScenario,
+    Refused,
+    Unreachable,
+)
 from tests.dist.test_master import GREETERS, greetings, users_of
 from tests.support.clusters import IDLERS, PREAMBLE, A, B, C, Cluster, D
 from tests.support.nodes import is_balanced
@@ -43,6 +50,7 @@ COMMANDS = [
     "snapshot",
     "throttle_closed",
 ]
+BODY = {"number": 1}
 
 
 @pytest.mark.parametrize("method", COMMANDS)
@@ -51,13 +59,13 @@ class TestStrangers:
         cluster.do(4)
 
         with pytest.raises(Refused, match="takes no part"):
-            cluster.ask(C, B, method, {}, cluster.run_of(B))
+            cluster.ask(C, B, method, BODY, cluster.run_of(B))
 
     def test_another_run_commands_nothing(self, cluster: Cluster, method: str) -> None:
         cluster.do(4)
 
         with pytest.raises(Refused, match="takes no part"):
-            cluster.ask(A, B, method, {}, "another")
+            cluster.ask(A, B, method, BODY, "another")
 
     def test_a_run_that_is_over_commands_nothing(self, cluster: Cluster, method: str) -> None:
         cluster.do(4)
@@ -65,7 +73,7 @@ class TestStrangers:
         cluster.call(cluster[A].dist.stop)
 
         with pytest.raises(Refused, match="takes no part"):
-            cluster.ask(A, B, method, {}, run)
+            cluster.ask(A, B, method, BODY, run)
 
 
 class TestCommands:
@@ -88,6 +96,7 @@ class TestCommands:
 
     def test_a_node_that_refused_a_run_is_free_at_once(self, cluster: Cluster) -> None:
         told = {
+            "number": 1,
             "scenario": "nowhere",
             "digests": {},
             "settings": {},
@@ -123,7 +132,7 @@ class TestCommands:
         cluster.advance(0.1)
 
         with pytest.raises(MasterIsSet):
-            cluster.ask(A, B, "run_configure", {}, cluster.run_of(B))
+            cluster.ask(A, B, "run_configure", {"number": 1}, cluster.run_of(B))
 
         assert cluster.running() == {B: 1, C: 1}
 
@@ -133,7 +142,7 @@ class TestCommands:
         cluster.advance(0.5)
 
         with pytest.raises(MasterIsSet):
-            cluster.ask(C, B, "run_configure", {}, "run of c")
+            cluster.ask(C, B, "run_configure", {"number": 1}, "run of c")
 
     def test_the_state_of_the_run_before_is_not_that_of_this_one(self, cluster: Cluster) -> None:
         cluster.do(0)
@@ -160,7 +169,123 @@ class TestCommands:
         assert len(states) == 30
 
 
+def lossy(cluster: Cluster, link: str, lost: str, times: int = 1000) -> list[str]:
+    """Let so many calls of a node get no answer; returns a list that grows by each call."""
+    call, called = cluster.links[link].call, list[str]()
+
+    def lose(address: str, method: str, payload: Any, timeout_s: float) -> Any:
+        if method == lost:
+            called.append(address)
+            if len(called) <= times:
+                raise Unreachable(address, method, timeout_s)
+        return call(address, method, payload, timeout_s)
+
+    cluster.links[link].call = lose  # type: ignore[method-assign]
+    return called
+
+
+class TestARunOfWhichTheEndIsNotHeard:
+    def test_it_is_left_when_its_master_knows_it_no_more(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        lossy(cluster, A, "run_release")
+        cluster.call(cluster[A].dist.stop)
+        cluster.advance(1)
+
+        assert [cluster[name].station.worker.service for name in (B, C)] == [None, None]
+        cluster[A].controller.reset()
+        assert cluster.do(2, by=C, called="another") == {A: 1, B: 1}
+
+    def test_that_is_written_down(self, cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+        cluster.do(2)
+        lossy(cluster, A, "run_release")
+        cluster.call(cluster[A].dist.stop)
+
+        assert f"{B} does not know yet that the run is over" in caplog.text
+
+    @pytest.mark.parametrize("callback", ["setup", "init"])
+    def test_one_that_was_not_started_is_left_too(self, cluster: Cluster, callback: str) -> None:
+        failing = IDLERS + (
+            "\nfrom crowsg.context import current_node\n"
+            "def setup():\n    fail('setup', 'a@test')\n"
+            "def init():\n    fail('init', 'c@test')\n"
+            "def fail(where, name):\n"
+            f"    if (where, name) == ({callback!r}, current_node().name):\n"
+            "        raise OSError('no disk')\n"
+        )
+        lossy(cluster, A, "run_drop")
+        with pytest.raises(CrowsgError):
+            cluster.do(2, failing)
+        cluster.advance(1)
+
+        assert cluster[B].station.worker.service is None
+        assert cluster.states()[B] in ("idle", "finished")
+
+    def test_a_notice_of_another_node_or_run_changes_nothing(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        cluster.tell(C, B, "released", {}, cluster.run_of(B))
+        cluster.tell(A, B, "released", {}, "another")
+        cluster.advance(1)
+
+        assert cluster.running([B]) == {B: 1}
+
+    def test_other_orders_are_answered_while_it_ends(self, cluster: Cluster) -> None:
+        slow = IDLERS.replace('note("terminate")', "wait_for_gate()")
+        cluster.do(0, slow)
+        cluster[B].station.worker.master_is_gone()
+        cluster.advance(0.5)
+
+        with pytest.raises(InvalidStatus):
+            cluster.ask(A, B, "run_begin", {"above": {}}, cluster.run_of(B))
+
+
+class TestBeats:
+    def test_one_that_fails_is_not_the_last(
+        self, cluster: Cluster, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cluster.do(0)
+        reports, faults = cluster[B].throttles.reports, [OSError("a fault")]
+
+        def faulty() -> Any:
+            if faults:
+                raise faults.pop()
+            return reports()
+
+        cluster[B].throttles.reports = faulty  # type: ignore[method-assign]
+        states = states_in_beats(cluster)
+        cluster.advance(1)
+
+        assert "a fault" in caplog.text
+        assert len(states) == 9
+
+
 class TestLeaving:
+    def test_what_is_not_answered_is_handed_in_again(self, cluster: Cluster) -> None:
+        cluster.do(10)
+        cluster.advance(1)
+        lossy(cluster, C, "worker_leaves", times=2)
+        cluster.call(cluster[C].station.leave)
+        cluster.advance(1)
+
+        users = users_of(cluster)
+        assert (users["running"], users["removed"], users["lost"]) == (5, 5, 0)
+
+    def test_that_comes_to_an_end(self, cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+        cluster.do(10)
+        called = lossy(cluster, C, "worker_leaves")
+        cluster.call(cluster[C].station.leave)
+
+        assert len(called) == 3
+        assert "did not take the last" in caplog.text
+
+    def test_nothing_is_said_where_the_master_does_not_wait_for_it(
+        self, cluster: Cluster, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cluster.do(10)
+        cluster[A].station.master.crew.let_go(C)
+        cluster.call(cluster[C].station.leave)
+
+        assert "did not take the last" not in caplog.text
+
     def test_everything_that_was_counted_is_handed_in(self, cluster: Cluster) -> None:
         cluster.do(10, GREETERS)
         cluster.advance(3.21)

@@ -193,6 +193,19 @@ def test_notices_stay_in_order_when_the_delay_shrinks(
     assert b.noticed == [0, 1, 2, 3, 4]
 
 
+def test_a_call_may_overtake_another_one(
+    clock: ManualClock, network: MemoryNetwork, a: Node, b: Node
+) -> None:
+    network.delay("a:1", "b:1", 500_000_000)
+    first = calling(a, b)
+    clock.advance(0.1)
+    network.delay("a:1", "b:1", 0)
+    second = calling(a, b)
+    clock.advance(0.1)
+
+    assert (first.ready(), second.ready()) == (False, True)
+
+
 def test_others_are_told_who_sends(network: MemoryNetwork) -> None:
     seen: list[Origin] = []
     network.link("b:1").open({"who": lambda origin, _: seen.append(origin)}, {})
