@@ -64,7 +64,9 @@ def test_nothing_is_left_of_a_link_that_was_closed(curve: Curve | None) -> None:
     before = greenlets(), descriptors()
     live()
 
-    assert (greenlets(), descriptors()) == before
+    # Fewer, where garbage of others went meanwhile.
+    assert greenlets() <= before[0]
+    assert descriptors() <= before[1]
 
 
 def test_a_caller_that_is_killed_leaves_no_connection(plain: ZerorpcNet) -> None:
