@@ -55,6 +55,8 @@ def test_the_names_of_benchmarks_differ() -> None:
     [
         pytest.param(each, id=each.name, marks=[pytest.mark.servers] if each.needs_servers else [])
         for each in catalogue(SMOKE)
+        # Those of clusters take a minute: smoke mode runs them.
+        if not each.name.startswith("cluster-")
     ],
 )
 def test_a_benchmark_works(benchmark: Benchmark) -> None:
