@@ -171,3 +171,7 @@ __all__ = [
     "Unreachable",
     "WrongReconfiguration",
 ]
+
+for _error in [each for each in vars().values() if isinstance(each, type)]:
+    # Whoever sees one in a traceback finds it where it is imported from.
+    _error.__module__ = __name__
