@@ -1,5 +1,6 @@
 """``crowsg node``: a node that waits for work."""
 
+import ast
 import os
 import signal
 from functools import partial
@@ -40,7 +41,7 @@ def node(
     cluster: str | None,
     parent: int | None,
 ) -> int:
-    """Be a node of a cluster, until SIGTERM or Ctrl-C.
+    """Be a node of a cluster, until SIGTERM or Ctrl-C: once for a graceful end, twice at once.
 
     It carries users for whoever of the cluster starts a run (crowsg run --expect-nodes, crowsg dist
     do); or it leads the run itself, when crowsg dist do asks it to. Nodes that it was told of are
@@ -59,14 +60,18 @@ def node(
         refused.append(refusal)
         ended.set()
 
+    def interrupt() -> None:
+        if ended.is_set():
+            station.hurry()
+        ended.set()
+
+    known = [*join, *nodes_of(os.environ.get("CROWSG_NODES", ""))]
     with Node(full) as this:
         this.watch()
         metrics = this.serve_metrics()
         link = listening_link(full, bind, keys, this.spawn)
-        with ended_by(_SIGNALS, ended.set, partial(os._exit, EXIT_ABORTED)):
-            station = this.enter_cluster(
-                link, cluster or CLUSTER, [*join, *_nodes_of_environment()]
-            )
+        station = this.enter_cluster(link, cluster or CLUSTER, known)
+        with ended_by(_SIGNALS, interrupt, partial(os._exit, EXIT_ABORTED)):
             station.members.on_refused(note_refusal)
             # Where it is the worker of a run, its name stands before all it says.
             who = "" if parent else f"{full} "
@@ -79,6 +84,13 @@ def node(
     return 0
 
 
-def _nodes_of_environment() -> list[str]:
-    text = os.environ.get("CROWSG_NODES", "").strip().strip("[]")
-    return [each.strip(" \"'") for each in text.split(",") if each.strip(" \"'")]
+def nodes_of(text: str) -> list[str]:
+    """Read ``CROWSG_NODES``: addresses with commas between, or a Python list of texts."""
+    try:
+        items = ast.literal_eval(text.strip())
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        # An address of version 6 begins like a list, too.
+        items = text.split(",")
+    if not isinstance(items, list):
+        items = text.split(",")
+    return [str(item).strip() for item in items if str(item).strip()]

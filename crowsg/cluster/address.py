@@ -24,11 +24,12 @@ def parse(address: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
     """
     host, port_text = _split(address)
     if not host or not host.isascii() or any(not c.isprintable() or c in " /@[]*;," for c in host):
-        raise InvalidAddress(_WHO, repr(address)[:80], "that is no host[:port]")
+        raise InvalidAddress(_WHO, repr(address)[:80], "that is no host[:port]", use="use")
     if port_text is None:
         return host, default_port
     if not (port_text.isascii() and port_text.isdigit() and int(port_text[:6]) <= 65535):
-        raise InvalidAddress(_WHO, address[:80], "a port is a whole number from 0 to 65535")
+        why = "a port is a whole number from 0 to 65535"
+        raise InvalidAddress(_WHO, address[:80], why, use="use")
     return host, int(port_text)
 
 

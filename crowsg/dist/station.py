@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from crowsg.clock import Clock, to_ns
-from crowsg.cluster.exchange import Exchange, Sender
+from crowsg.cluster.exchange import Exchange, Peer, Sender
 from crowsg.cluster.identity import Identity
 from crowsg.cluster.link import Link
 from crowsg.cluster.members import Members
@@ -106,9 +106,7 @@ class Station:
         }
         for method, answer in answers.items():
             self._exchange.answer(method, _whoever_asks(answer))
-        self._exchange.answer(
-            "code_finish", lambda sender, body: code.installed(body, sender.name)
-        )
+        self._exchange.answer("code_finish", lambda sender, body: code.installed(body, sender.name))
         self._exchange.answer("mail", self._take_mail)
         self.members.on_change(self._note_change)
         self._exchange.open()
@@ -141,9 +139,18 @@ class Station:
         """
         if self.master.state == "running":
             self.master.stop()
+        if self.master.is_ending:
             self.master.over.wait()
         self.worker.hand_in()
         self.members.leave()
+
+    def hurry(self) -> None:
+        """Leave users and callbacks that ``leave`` waits for no further grace, here and elsewhere.
+
+        Blocks: never.
+        """
+        self.master.kill_users()
+        self._carriers.controller.kill_users()
 
     def close(self) -> None:
         """Let go of everything."""
@@ -190,15 +197,16 @@ class Station:
         return self._exchange.call(self.members.peer(node), "mail", body, timeout_s)
 
     def _is_up(self, node: str, incarnation: int) -> bool:
-        return any(
-            (each.name, each.incarnation) == (node, incarnation) for each in self.members.peers()
-        )
+        return _is_among(self.members.peers(), node, incarnation)
 
     def _take_mail(self, sender: Sender, body: Any) -> None:
-        life = sender.name, sender.incarnation
-        if all((each.name, each.incarnation) != life for each in self.members.all()):
+        if not _is_among(self.members.all(), sender.name, sender.incarnation):
             raise Refused("unknown", f"{sender.name} is no member of this cluster")
         self._inbox.deliver(sender.name, sender.incarnation, body)
+
+
+def _is_among(nodes: Iterable[Peer | Member], name: str, incarnation: int) -> bool:
+    return any((each.name, each.incarnation) == (name, incarnation) for each in nodes)
 
 
 def _whoever_asks(answer: Callable[[Any], Any]) -> Callable[[Sender, Any], Any]:

@@ -127,13 +127,13 @@ class HttpError(CrowsgError):
 
 
 class InvalidAddress(CrowsgError):
-    """An address to listen on is none, or taken."""
+    """An address is none, or cannot be listened on."""
 
     reason = "invalid_address"
 
-    def __init__(self, what: str, address: str, why: str) -> None:
+    def __init__(self, what: str, address: str, why: str, *, use: str = "listen on") -> None:
         self.address = address
-        super().__init__(f"{what} cannot listen on {address}: {why}")
+        super().__init__(f"{what} cannot {use} {address}: {why}")
 
 
 class ResultsError(CrowsgError):

@@ -8,6 +8,8 @@ are at most ``rate x W + rate x g + 1``:
 * beyond that the schedule moves by the excess. No due time is skipped and nothing is made up; what
   went by while somebody wanted permits is counted as lost, what went by unasked is only forgotten,
   so idle time earns no burst beyond the granule;
+* permits that were granted and came too late to their waiters are put back, and the schedule moves
+  on to half a granule: with a whole one the next of them would be too late again;
 * for intervals of 5 s and more the pace is ``rate x (1 - g / interval)``, so that a window of the
   interval itself never holds more permits than the rate.
 

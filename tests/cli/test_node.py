@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from crowsg.cli import exit_code_of
+from crowsg.cli.node import nodes_of
 
 Refusal = Callable[..., str]
 
@@ -61,6 +62,30 @@ def test_known_nodes_of_the_environment_are_read_alike(refusal: Refusal) -> None
     known = '["127.0.0.1:1", "127.0.0.1:nowhere"]'
 
     assert "127.0.0.1:nowhere" in refusal("--bind", "127.0.0.1:0", CROWSG_NODES=known)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("", [], id="nothing"),
+        pytest.param(" , ", [], id="commas-only"),
+        pytest.param("one", ["one"], id="one"),
+        pytest.param("one:1, two:2", ["one:1", "two:2"], id="commas"),
+        pytest.param("['one:1', \"two:2\"]", ["one:1", "two:2"], id="list"),
+        pytest.param("[]", [], id="empty-list"),
+        pytest.param("[::1]:9400, [::1]:9401", ["[::1]:9400", "[::1]:9401"], id="version-6"),
+        pytest.param("[" * 5000, ["[" * 5000], id="nonsense"),
+        pytest.param("7", ["7"], id="a-number"),
+    ],
+)
+def test_known_nodes_are_a_list_or_have_commas_between(text: str, expected: list[str]) -> None:
+    assert nodes_of(text) == expected
+
+
+def test_an_address_that_is_none_is_not_said_to_be_listened_on(refusal: Refusal) -> None:
+    told = refusal("--bind", "127.0.0.1:0", "--join", "one:port")
+
+    assert told == "the cluster cannot use one:port: a port is a whole number from 0 to 65535"
 
 
 @pytest.mark.parametrize("name", ["two words", "@here", "a@b@c", "a/b", "x" * 300])

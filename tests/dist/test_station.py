@@ -145,3 +145,46 @@ class TestEvents:
             cluster.advance(12)
 
         assert list(told) == []
+
+
+class TestLeavingInHaste:
+    HANGING = (
+        PREAMBLE
+        + """
+def init():
+    pass
+
+def start(user_id):
+    while True:
+        users.sleep(1000)
+
+def terminate():
+    wait_for_gate()
+"""
+    )
+
+    def test_a_master_waits_for_a_run_that_ends_already(self, cluster: Cluster) -> None:
+        cluster.do(2, self.HANGING)
+        stopping = cluster.begin(cluster[A].dist.stop)
+        cluster.advance(3)
+        leaving = cluster.begin(cluster[A].station.leave)
+        cluster.advance(3)
+        assert not leaving.ready()
+
+        for name in (B, C):
+            cluster.open_gate(name)
+        cluster.clock.advance_until(lambda: stopping.ready() and leaving.ready())
+
+        assert cluster[B].controller.state == "finished"
+
+    @pytest.mark.parametrize("name", [A, B])
+    def test_whoever_hurries_waits_for_no_callback(self, cluster: Cluster, name: str) -> None:
+        cluster.do(2, self.HANGING)
+        leaving = cluster.begin(cluster[name].station.leave)
+        cluster.advance(5)
+        assert not leaving.ready()
+
+        cluster[name].station.hurry()
+        cluster.clock.advance_until(leaving.ready)
+
+        assert cluster[B].controller.state == "finished"
