@@ -30,6 +30,7 @@ from crowsg.controller.life_cycle import ScenarioReference
 from crowsg.controller.machine import check_count
 from crowsg.controller.status import Status
 from crowsg.errors import CrowsgError, NotPatched
+from crowsg.health.watchdog import tell_stderr
 from crowsg.node import Node
 from crowsg.one_run import DAY_S, RunOptions, with_own_settings
 from crowsg.rate import Ramp, Rate
@@ -105,7 +106,8 @@ def run(
         duration_s=duration,
         max_duration_s=max_duration,
     )
-    with Node() as node:
+    # The program is not crowsg's to end.
+    with Node(end_process=tell_stderr) as node:
         node.watch()
         node.serve_metrics(only_if_asked=True)
         one_run = node.one_run(options, [] if out is None else [node.results(Path(out))])
@@ -210,7 +212,7 @@ def reset() -> None:
 
 
 def status() -> Status:
-    """Return what this node is doing.
+    """Return what this node is doing, and how its own loops are.
 
     Blocks: never.
     Source: amoc_controller:get_status/0.

@@ -1,18 +1,28 @@
 """The verbs of a run on this node alone: what ``crowsg.do`` and its companions forward to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from crowsg.controller.life_cycle import ScenarioReference
 from crowsg.controller.machine import Controller, check_count
 from crowsg.controller.status import Status
+from crowsg.supervision import GreenletState
 
 
 class Local:
-    """Drives one controller, counting user ids from 1."""
+    """Drives one controller, counting user ids from 1.
 
-    def __init__(self, controller: Controller) -> None:
+    Args:
+        controller: What is driven.
+        greenlets: Tells how the loops of the node are.
+    """
+
+    def __init__(
+        self, controller: Controller, greenlets: Callable[[], Mapping[str, GreenletState]]
+    ) -> None:
         self._controller = controller
+        self._greenlets = greenlets
 
     def do(
         self, scenario: ScenarioReference, count: int, settings: Mapping[str, Any] | None = None
@@ -43,7 +53,7 @@ class Local:
 
     def status(self) -> Status:
         """Return what the node is doing; see ``crowsg.status``."""
-        return self._controller.status()
+        return replace(self._controller.status(), greenlets=self._greenlets())
 
     def update_settings(self, settings: Mapping[str, Any]) -> None:
         """Change settings while running; see ``crowsg.update_settings``."""

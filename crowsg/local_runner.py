@@ -37,6 +37,16 @@ class LocalRunner:
         """What ``terminate`` and ``teardown`` of the run raised."""
         return self._controller.trouble
 
+    @property
+    def desertion(self) -> str:
+        """Nothing: this node is always there."""
+        return ""
+
+    @property
+    def losses(self) -> Sequence[object]:
+        """None: there is nobody to be lost."""
+        return ()
+
     def start(self, options: RunOptions) -> None:
         """Start the scenario and queue its users, or let them arrive."""
         self._controller.start_scenario(options.scenario, options.settings)

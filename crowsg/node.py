@@ -1,11 +1,9 @@
 """The composition root: builds the services of a node and owns their life. No logic."""
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Self
 
 import gevent
@@ -15,37 +13,37 @@ from crowsg.clock import Clock, MonotonicClock
 from crowsg.cluster.identity import Identity, new_incarnation
 from crowsg.cluster.link import Link
 from crowsg.code.server import CodeServer, code_paths
-from crowsg.config.settings import Settings, Values
-from crowsg.config.sources import PARSER_VARIABLE, from_toml, load_parser
+from crowsg.config.settings import Settings
 from crowsg.context import Scope, adopt, node_context, scope_of
 from crowsg.controller.arriving import Arriving
-from crowsg.controller.life_cycle import STOP_TIMEOUT, USER_RATE, LifeCycle, ScenarioReference
+from crowsg.controller.life_cycle import STOP_TIMEOUT, USER_RATE, LifeCycle
 from crowsg.controller.machine import Controller
+from crowsg.dist.carriers import Carriers
 from crowsg.dist.leadership import Leadership
-from crowsg.dist.recruiting import Plan
-from crowsg.dist.run_settings import packed
+from crowsg.dist.planning import Planning
 from crowsg.dist.service import Dist
 from crowsg.dist.snapshot import Snapshots
 from crowsg.dist.station import Station
 from crowsg.dist.whole import Whole
-from crowsg.dist.worker import Carriers
+from crowsg.ending import end_process
 from crowsg.errors import NoCluster, NodeError
 from crowsg.exporter.service import Exporter, is_asked_for
-from crowsg.health.collector import CollectorPolicy
-from crowsg.health.limits import raise_file_limit
+from crowsg.failpoints import check_failpoints
+from crowsg.health.breaking import stall_timeout_of
+from crowsg.health.manners import Manners, log_failure
 from crowsg.health.monitor import Health
-from crowsg.health.stray_errors import StrayErrors
+from crowsg.journal import NO_JOURNAL, Journal
 from crowsg.local import Local
 from crowsg.local_runner import LocalRunner
-from crowsg.metrics.failures import FailureGroup
 from crowsg.metrics.recorder import Recorder
 from crowsg.one_run import Observer, OneRun, Runner, RunOptions
+from crowsg.preparing import Preparing
+from crowsg.record.noting import Noting
 from crowsg.record.run_record import RunRecord
 from crowsg.record.subject import LoneNode
 from crowsg.results.writer import Results
 from crowsg.scenario.callbacks import Callbacks
-from crowsg.scenario.loading import Scenario, from_module, load
-from crowsg.telemetry import log
+from crowsg.supervision import Kept, Supervisor, call_roll
 from crowsg.telemetry.bus import Bus
 from crowsg.throttle.actions import Actions
 from crowsg.throttle.open_model import Arrivals
@@ -63,6 +61,7 @@ class Node:
     """Everything that runs under one name: services, users, and the manners of its process.
 
     Attributes:
+        journal: Takes what happens here; see ``open_journal``.
         shared: What rooms above keep for as long as the node lives, by the name of the room.
 
     Args:
@@ -70,6 +69,13 @@ class Node:
         clock: Time; the real one by default.
         environment: Where ``CROWSG_...`` is read from; the process's by default.
         settings_file: A TOML file with settings, before ``CROWSG_CONFIG``.
+        end_process: Ends the process, for the reason it is given, when a loop of the node cannot be
+            kept running, or the event loop is blocked for good; by default with exit code 5.
+        stall_timeout_s: Seconds after which a scenario that blocks the event loop is broken, 0 for
+            never; None for ``CROWSG_STALL_TIMEOUT``, or 5.
+
+    Raises:
+        NodeError: ``CROWSG_STALL_TIMEOUT`` is no number of seconds.
     """
 
     def __init__(
@@ -79,37 +85,37 @@ class Node:
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
         settings_file: Path | None = None,
+        end_process: Callable[[str], object] = end_process,
+        stall_timeout_s: float | None = None,
     ) -> None:
         self.name = name
         self.clock = clock or MonotonicClock()
         self._environment = os.environ if environment is None else environment
-        self._settings_file = settings_file
-        self._logger = logging.getLogger("crowsg")
         self._scope = Scope(self)
         self._greenlets = Group()
         self._entered = ExitStack()
         self._started = False
+        self._incarnation = new_incarnation()
+        self.journal: Journal = NO_JOURNAL
         self.file_limit = 0
         self.shared: dict[str, Any] = {}
         self._station: Station | None = None
         self._whole_record: RunRecord | None = None
-
+        self.supervisor = Supervisor(self.clock, self.spawn, end_process)
         self.telemetry = Bus(self.clock)
-        self.recorder = Recorder(self.clock, self._log_failure)
+        self.recorder = Recorder(self.clock, log_failure)
         self.settings = Settings(self.telemetry)
         self.code = CodeServer(code_paths(self._environment.get("CROWSG_EXTRA_CODE_PATHS", "")))
+        self._preparing = Preparing(self.code, self._environment, settings_file)
         self.throttles = Throttles(self.clock, self.telemetry, self.spawn)
-        self.collector = CollectorPolicy()
-        self.stray_errors = StrayErrors(self._owns, self.recorder.failures.record)
-        self.actions = Actions(
-            self.throttles, self.telemetry, self.recorder.failures, self.spawn, copied
-        )
+        self._manners = Manners(self.telemetry, self._owns, self.recorder.failures.record)
+        self.actions = self._build_actions()
         self.crowd = self._build_crowd()
         self.life = self._build_life()
         self.controller = self._build_controller()
         self._arriving = Arriving(self.controller, self.spawn, self._admit)
-        self.local = Local(self.controller)
-        self.health = Health(self.clock, self.spawn)
+        self.local = Local(self.controller, self.supervisor.states)
+        self.health = self._build_health(stall_timeout_s, end_process)
         self.record = self._build_record()
         self.exporter = self._build_exporter()
 
@@ -118,19 +124,18 @@ class Node:
 
         Raises:
             NodeError: gevent was told not to track greenlets, which facades need.
+                Or ``CROWSG_FAILPOINTS`` cannot be read.
             CodePathError: A code path is no folder.
         """
         if self._started:
             return
+        check_failpoints()
         if not gevent.config.track_greenlet_tree:
             raise NodeError(
                 "GEVENT_TRACK_GREENLET_TREE is switched off: scenario code could not find its node"
             )
         self.code.check()
-        self.file_limit = raise_file_limit()
-        self.collector.start()
-        self.stray_errors.start()
-        log.attach(self.telemetry, self._logger)
+        self.file_limit = self._manners.start()
         self.exporter.start()
         self._started = True
 
@@ -162,16 +167,16 @@ class Node:
         if not self._started:
             return
         self._started = False
+        self.supervisor.close()
         if self._station is not None:
             self._station.close()
         self.exporter.stop()
         self.health.stop()
         self.crowd.abandon()
         self._greenlets.kill(timeout=_LAST_BREATH_S)
-        self.telemetry.detach(log.HANDLER_ID)
-        self.stray_errors.stop()
-        self.collector.stop()
+        self._manners.stop()
         self.code.close()
+        self.journal.close()
 
     def __enter__(self) -> Self:
         """Start, and be the current node of this greenlet until the block ends."""
@@ -191,6 +196,24 @@ class Node:
         greenlet.start()
         return greenlet
 
+    def keep(self, name: str, run: Callable[[], object]) -> Kept:
+        """Run a loop of this node until it stops; see ``Supervisor.keep``."""
+        return self.supervisor.keep(name, run)
+
+    def open_journal(self, folder: Path) -> None:
+        """Note what happens here from now on, which is before ``enter_cluster``.
+
+        Raises:
+            NodeError: It cannot be written there.
+        """
+        self.journal = Journal.open(folder, self.name, self._incarnation, self.clock)
+        self.crowd.journal = self.journal
+        status, greenlets = self.controller.status, self._greenlets.__len__
+        Noting(self.journal, self.clock, status, self.health, greenlets).attach(self.telemetry)
+        self.keep("journal", self.journal.keep_looking)
+        note = self.journal.note
+        self.keep("roll call", lambda: call_roll(self.supervisor, self.clock, note))
+
     def one_run(
         self,
         options: RunOptions,
@@ -206,8 +229,10 @@ class Node:
         runner: Runner = LocalRunner(self.controller, self.crowd, self._arriving)
         if self._station is not None and over_cluster:
             runner = self._station.runner()
+        else:
+            self.journal.note("leads", run=options.run_id)
         record = self._record_of(over_cluster)
-        return OneRun(self.clock, runner, record, self.spawn, options, observers)
+        return OneRun(self.clock, runner, record, self.spawn, self.keep, options, observers)
 
     def enter_cluster(
         self, link: Link, cluster: str = "crowsg", join: Iterable[str] = ()
@@ -224,7 +249,7 @@ class Node:
 
         Blocks: never.
         """
-        identity = Identity(self.name, new_incarnation(), cluster)
+        identity = Identity(self.name, self._incarnation, cluster)
         station = self._build_station(identity, link)
         subject = Whole(station.master, self.controller.status)
         self._whole_record = RunRecord(self.name, self.clock, self.telemetry, subject)
@@ -274,6 +299,10 @@ class Node:
         results.prepare()
         return results
 
+    def _build_actions(self) -> Actions:
+        failures = self.recorder.failures
+        return Actions(self.throttles, self.telemetry, failures, self.spawn, copied)
+
     def _build_crowd(self) -> Crowd:
         return Crowd(
             self.clock,
@@ -281,13 +310,13 @@ class Node:
             self.recorder,
             self._admit,
             self.spawn,
-            self._adopt_user,
-            self.collector,
+            lambda greenlet, user: adopt(greenlet, Scope(self, user)),
+            self._manners.collector,
             lambda: float(self.settings.get(STOP_TIMEOUT)),
         )
 
     def _build_life(self) -> LifeCycle:
-        callbacks = Callbacks(self.telemetry, self.spawn)
+        callbacks = Callbacks(self.telemetry, self.clock, self.spawn)
         return LifeCycle(self.settings, self.throttles, self.recorder, callbacks)
 
     def _build_controller(self) -> Controller:
@@ -298,8 +327,15 @@ class Node:
             self.throttles,
             self.crowd,
             self.recorder,
-            self._prepare,
+            self._preparing.prepare,
             self.spawn,
+        )
+
+    def _build_health(self, stall_timeout_s: float | None, end: Callable[[str], object]) -> Health:
+        timeout_s = stall_timeout_of(self._environment, stall_timeout_s)
+        patience_s = self.life.patience_s
+        return Health(
+            self.clock, self.keep, stall_timeout_s=timeout_s, end=end, patience_s=patience_s
         )
 
     def _build_record(self) -> RunRecord:
@@ -313,20 +349,16 @@ class Node:
             self.name,
             self.clock,
             self.telemetry,
-            self.controller.status,
-            self.controller.over.is_set,
+            self.controller,
             self.recorder,
             self.throttles,
             self.health,
+            self.keep,
         )
 
     def _build_station(self, identity: Identity, link: Link) -> Station:
         snapshots = Snapshots(
-            self.clock,
-            self.controller.status,
-            self.recorder,
-            self.health,
-            self.throttles.waits,
+            self.clock, self.controller.status, self.recorder, self.health, self.throttles.waits
         )
         carriers = Carriers(
             self.controller,
@@ -336,6 +368,10 @@ class Node:
             self.throttles,
             self.code,
             snapshots,
+            self.keep,
+            self.supervisor.states,
+            self.health,
+            self.journal,
         )
         lead = Leadership(
             self.controller,
@@ -344,18 +380,10 @@ class Node:
             Processes(self.clock, self.telemetry, self.spawn),
             snapshots,
             self.code,
-            self._plan,
+            Planning(self.code, self._preparing.prepare, self.life, self.settings).plan,
+            self.journal,
         )
         return Station(identity, link, carriers, lead, self.telemetry, self.clock, self.spawn)
-
-    def _plan(self, run: str, reference: ScenarioReference, settings: Mapping[str, Any]) -> Plan:
-        bundle = self.code.bundle_of(reference)
-        self.code.pin_own(bundle, run)
-        scenario, values = self._prepare(reference, settings, {})
-        self.life.configure(scenario, values)
-        # Below what a worker says of itself, but above what is declared.
-        defaults = {**values.file, **self.settings.of_environment(values.environment)}
-        return Plan(run, scenario.name, packed(settings), packed(defaults), bundle)
 
     def _record_of(self, over_cluster: bool) -> RunRecord:
         if not over_cluster:
@@ -367,32 +395,6 @@ class Node:
     def _admit(self) -> Permit:
         return self.throttles.wait_unheld(USER_RATE)
 
-    def _adopt_user(self, greenlet: Any, user: User) -> None:
-        adopt(greenlet, Scope(self, user))
-
     def _owns(self, greenlet: Any) -> bool:
         scope = scope_of(greenlet)
         return scope is not None and scope.node is self
-
-    def _prepare(
-        self,
-        reference: ScenarioReference,
-        given: Mapping[str, Any],
-        defaults: Mapping[str, Any],
-    ) -> tuple[Scenario, Values]:
-        folders = self.code.folders
-        if isinstance(reference, ModuleType):
-            return from_module(reference, folders), self._values(given, defaults)
-        return load(self.code.find(str(reference)), folders), self._values(given, defaults)
-
-    def _values(self, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Values:
-        file = self._settings_file or self._environment.get("CROWSG_CONFIG")
-        return Values(
-            given,
-            self._environment,
-            {**defaults, **(from_toml(Path(file)) if file else {})},
-            load_parser(self._environment.get(PARSER_VARIABLE)),
-        )
-
-    def _log_failure(self, group: FailureGroup, error: BaseException) -> None:
-        self._logger.warning("first failure of its kind: %s", group.sample)

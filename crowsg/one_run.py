@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import gevent
 from gevent.event import Event
@@ -26,6 +26,7 @@ from crowsg.errors import (
 from crowsg.record.run_record import RunRecord
 from crowsg.record.sample import Sample
 from crowsg.summary import Summary
+from crowsg.supervision import Keep, Kept
 
 USERS_DONE = "all users are done"
 DURATION_OVER = "the duration is over"
@@ -33,7 +34,6 @@ STOPPED = "stopped"
 INTERRUPTED = "interrupted"
 MAX_DURATION = "the maximal duration is over"
 STUCK = "users could not be killed"
-DESERTED = "no worker is left"
 SATURATED = "the generator was the limit"
 
 DAY_S = 86_400.0
@@ -44,7 +44,6 @@ LAST_CALL_S = 10.0
 
 _EXIT_CODES = {
     STUCK: EXIT_STUCK,
-    DESERTED: EXIT_NODES,
     INTERRUPTED: EXIT_ABORTED,
     MAX_DURATION: EXIT_ABORTED,
 }
@@ -78,6 +77,7 @@ class RunOptions:
         arrivals: Each permit of ``user_rate`` is a new user, without end; ``last_id`` is then how
             many may be there at once, and those beyond never start.
         fail_on_saturation: Whether a run counts as failed in which the generator was the limit.
+        on_node_loss: What follows from the loss of a worker; see ``crowsg.dist.losses.Policy``.
         run_id: Names the run.
     """
 
@@ -89,6 +89,7 @@ class RunOptions:
     max_duration_s: float = DAY_S
     fail_on_saturation: bool = False
     arrivals: bool = False
+    on_node_loss: Literal["keep", "refill", "abort"] = "keep"
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
@@ -119,7 +120,7 @@ class Runner(Protocol):
         over: Set while no run is going on or ending.
         idle: Set while all users asked for have ended.
         unkillable: Set when users have survived their last kill.
-        deserted: Set while there is nobody who could carry users.
+        deserted: Set while nodes are gone that the run cannot do without.
     """
 
     over: Event
@@ -134,6 +135,14 @@ class Runner(Protocol):
     @property
     def trouble(self) -> Sequence[ScenarioFailed]:
         """What ``terminate`` and ``teardown`` of the run raised."""
+
+    @property
+    def desertion(self) -> str:
+        """Why the run cannot go on while ``deserted`` is set."""
+
+    @property
+    def losses(self) -> Sequence[object]:
+        """What went wrong that the run has survived, each as a text tells it."""
 
     def start(self, options: RunOptions) -> None:
         """Start the scenario and queue its users, or let them arrive; all or nothing.
@@ -159,6 +168,7 @@ class OneRun:
         runner: Carries the users.
         record: Looks at it meanwhile.
         spawn: Starts a function on a greenlet of the node.
+        keep: Keeps a loop of the node running.
         options: What to run.
         observers: Who watches. One that raises is reported and shown nothing more.
     """
@@ -169,6 +179,7 @@ class OneRun:
         runner: Runner,
         record: RunRecord,
         spawn: Callable[..., Any],
+        keep: Keep,
         options: RunOptions,
         observers: Iterable[Observer] = (),
     ) -> None:
@@ -176,10 +187,12 @@ class OneRun:
         self._runner = runner
         self._record = record
         self._spawn = spawn
+        self._keep = keep
         self._options = options
         self._observers = list(observers)
         self._sampling = BoundedSemaphore(1)
         self._reason = ""
+        self._is_deserted = False
         self._interrupts = 0
         self._ending = Event()
 
@@ -213,13 +226,13 @@ class OneRun:
             self._end_after(self._options.max_duration_s, MAX_DURATION),
             self._clock.call_later(limit_ns + to_ns(LAST_CALL_S), self._runner.kill_users),
         ]
-        sampler = None
+        sampler: Kept | None = None
         try:
             if self._start():
                 if self._options.duration_s is not None:
                     timers.append(self._end_after(self._options.duration_s, DURATION_OVER))
                 self._record.begin_samples()
-                sampler = self._spawn(self._sample_each_second)
+                sampler = self._keep("samples", self._sample_each_second)
                 self._wait_for_the_end()
                 self._stop()
         except BaseException:
@@ -279,7 +292,7 @@ class OneRun:
             elif runner.unkillable.is_set():
                 self._end(STUCK)
             elif runner.deserted.is_set():
-                self._end(DESERTED)
+                self._desert(runner.desertion)
             elif runner.idle.is_set() and not self._options.arrivals:
                 self._end(USERS_DONE)
 
@@ -288,10 +301,15 @@ class OneRun:
             self._runner.stop()
         self._runner.over.wait()
         if self._runner.state == "error":
-            self._reason = STUCK
+            self._reason, self._is_deserted = STUCK, False
 
     def _end_after(self, seconds: float, reason: str) -> Any:
         return self._clock.call_later(to_ns(seconds), lambda: self._end(reason))
+
+    def _desert(self, reason: str) -> None:
+        if not self._reason:
+            self._is_deserted = True
+        self._end(reason)
 
     def _end(self, reason: str) -> None:
         self._reason = self._reason or reason
@@ -305,10 +323,10 @@ class OneRun:
             self._clock.sleep(next_s - self._record.elapsed_s())
             self._sample()
 
-    def _end_samples(self, sampler: Any) -> None:
+    def _end_samples(self, sampler: Kept) -> None:
         # Not in the middle of one: what it has taken would be missing in the last.
         with self._sampling:
-            sampler.kill(block=False)
+            sampler.stop()
         self._sample()
 
     def _sample(self) -> None:
@@ -327,7 +345,11 @@ class OneRun:
     def _summarise(self) -> Summary:
         trouble = self._runner.trouble
         code, reason = _EXIT_CODES.get(self._reason, EXIT_OK), self._reason
-        if trouble and code != EXIT_STUCK:
+        if self._is_deserted:
+            code = EXIT_NODES
+        elif self._runner.losses:
+            reason = "; ".join([reason, *map(str, self._runner.losses)])
+        if trouble and code not in (EXIT_STUCK, EXIT_NODES):
             code, reason = EXIT_SCENARIO_FAILED, str(trouble[0])
         if code == EXIT_OK and self._options.fail_on_saturation and self._record.is_saturated:
             code, reason = EXIT_SATURATED, f"{reason}, but {SATURATED}"

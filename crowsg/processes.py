@@ -63,7 +63,12 @@ class WorkerExit:
 
     def __str__(self) -> str:
         said = f": {' / '.join(self.last_lines)}" if self.last_lines else " and said nothing"
-        return f"{self.name} ended with {_code(self.returncode)}{said}"
+        return f"{self.cause}{said}"
+
+    @property
+    def cause(self) -> str:
+        """What ended it, without what it said."""
+        return f"{self.name} ended with {_code(self.returncode)}"
 
 
 def worker_names(count: int | str, host: str) -> list[str]:
@@ -83,7 +88,12 @@ def usable_cores() -> int:
 
 
 def node_command(
-    name: str, master: str, cluster: str, host: str = "127.0.0.1", keys: Path | None = None
+    name: str,
+    master: str,
+    cluster: str,
+    host: str = "127.0.0.1",
+    keys: Path | None = None,
+    more: Sequence[str] = (),
 ) -> list[str]:
     """Return the command line of a worker that belongs to this process.
 
@@ -93,10 +103,11 @@ def node_command(
         cluster: The name of the cluster.
         host: Where it listens, on any free port.
         keys: Folder of its keys; None for a cluster without.
+        more: What else stands on the command line.
     """
     command = [sys.executable, "-m", "crowsg", "node", "--name", name]
     command += ["--bind", f"{host}:0", "--join", master, "--cluster", cluster]
-    command += ["--parent", str(os.getpid())]
+    command += ["--parent", str(os.getpid()), *more]
     return command if keys is None else [*command, "--keys", str(keys)]
 
 
@@ -106,7 +117,7 @@ def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Workers:
-    """Worker processes; a context manager that starts and stops them.
+    """Worker processes; a context manager that starts and stops them, for once.
 
     Must be used from the program's main thread: the kernel takes the end of the thread that started
     a child for the end of its parent.
@@ -135,6 +146,7 @@ class Workers:
         given = worker_environment(os.environ) if environment is None else dict(environment)
         self._environment = given
         self._workers: list[_Worker] = []
+        self._is_over = False
 
     def __enter__(self) -> "Workers":
         self.start()
@@ -166,12 +178,30 @@ class Workers:
         """
         for name in self._names:
             try:
-                self._workers.append(
-                    _Worker(name, self._command(name), self._environment, self._say, self._on_exit)
-                )
-            except OSError as error:
+                self.start_again(name)
+            except NodeError:
                 self.stop(0)
-                raise NodeError(f"{name} cannot be started: {error}") from error
+                raise
+
+    def start_again(self, name: str) -> None:
+        """Start another process for a worker whose process has ended; once stopped, none is.
+
+        Raises:
+            NodeError: It could not be started.
+        """
+        try:
+            worker = _Worker(name, self._command(name), self._environment, self._say, self._on_exit)
+        except OSError as error:
+            raise NodeError(f"{name} cannot be started: {error}") from error
+        self._workers.append(worker)
+        if self._is_over:
+            worker.end(signal.SIGKILL)
+
+    def kill(self, name: str) -> None:
+        """Kill a process, and its own children; it then counts as one that nobody asked to end."""
+        for each in self._workers:
+            if each.name == name:
+                each.kill()
 
     def wait_exits(self, timeout: float | None = None) -> bool:
         """Wait until all have ended; returns whether they have.
@@ -195,6 +225,7 @@ class Workers:
 
         Blocks: until all have ended, five seconds longer at the most.
         """
+        self._is_over = True
         for each in self._workers:
             each.end(signal.SIGTERM if timeout > 0 else signal.SIGKILL)
         self.wait_exits(timeout)
@@ -230,11 +261,17 @@ class _Worker:
         """Send a signal; SIGKILL goes to the children of the process, too."""
         if self._process.poll() is None:
             self._was_asked = True
-            with suppress(ProcessLookupError):
-                if number == signal.SIGKILL:
-                    os.killpg(self._process.pid, number)
-                else:
+            if number == signal.SIGKILL:
+                self.kill()
+            else:
+                with suppress(ProcessLookupError):
                     self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it and its children, as if it had ended by itself."""
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _watch(self) -> None:
         returncode = self._process.wait()

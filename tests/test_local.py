@@ -1,11 +1,16 @@
 """The verbs of one node: amoc's amoc_SUITE, cases 1 to 13."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import crowsg
+import crowsg.controller
+from crowsg import Status
 from crowsg.errors import InvalidCount, InvalidStatus
+from crowsg.supervision import GreenletState
+from tests.support.greenlets import kill
 from tests.support.nodes import Bench, ignore_the_stop, make_scenario
 
 
@@ -149,3 +154,52 @@ def test_the_facade_drives_the_current_node(bench: Bench) -> None:
 
     assert (removed, running.users.running, running.settings["stop_timeout"]) == (1, 3, 1.0)
     assert (finished.state, finished.users.removed, bench.state()) == ("finished", 3, "idle")
+
+
+@pytest.mark.parametrize(
+    "ask", [crowsg.status, crowsg.controller.status], ids=["node", "controller"]
+)
+def test_the_status_tells_of_the_loops_of_the_node(bench: Bench, ask: Callable[[], Status]) -> None:
+    bench.node.keep("idling", lambda: bench.node.clock.sleep(1000))
+    bench.clock.advance(0)
+    before = ask().greenlets["idling"]
+
+    kill(bench.node.supervisor, "idling")
+
+    assert before == GreenletState("idling", is_running=True)
+    assert ask().greenlets["idling"] == GreenletState("idling", True, 1, "it was killed")
+
+
+def test_the_status_does_not_tell_of_a_loop_that_was_stopped(bench: Bench) -> None:
+    kept = bench.node.keep("idling", lambda: bench.node.clock.sleep(1000))
+
+    kept.stop()
+
+    assert "idling" not in crowsg.status().greenlets
+
+
+def test_a_node_that_stops_lets_none_of_its_loops_begin_anew() -> None:
+    bench = Bench()
+    begun: list[int] = []
+
+    def idle() -> None:
+        begun.append(1)
+        bench.node.clock.sleep(1000)
+
+    with bench.node:
+        bench.node.keep("idling", idle)
+        bench.clock.advance(0)
+    bench.clock.advance(10)
+
+    assert begun == [1]
+    assert bench.node.supervisor.states() == {}
+
+
+def test_a_loop_that_cannot_be_kept_alive_ends_the_process() -> None:
+    """R37."""
+    bench = Bench()
+    with bench.node:
+        bench.node.keep("idling", lambda: None)
+        bench.clock.advance(1)
+
+    assert bench.ended == ["idling has died 3 times within 60 s, the last time: it returned"]

@@ -227,6 +227,8 @@ def test_the_summary_says_what_was_run_and_keeps_secrets(bench: Bench) -> None:
         "sizes": [1, 2],
         "user_rate": "infinity",
         "stop_timeout": 2.0,
+        "init_timeout": 30.0,
+        "terminate_timeout": 10.0,
     }
     assert said["counters"] == {"greetings": 6}
     assert (said["errors"][0]["template"], said["errors"][0]["count"]) == ("user *", 3)

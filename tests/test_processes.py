@@ -52,6 +52,14 @@ def test_a_worker_is_told_where_the_keys_are(tmp_path: Path) -> None:
     assert command[-2:] == ["--keys", str(tmp_path)]
 
 
+def test_a_worker_is_told_more_behind_all_else(tmp_path: Path) -> None:
+    more = ["--journal", "here"]
+
+    command = node_command("worker1@here", "127.0.0.1:9400", "crows", keys=tmp_path, more=more)
+
+    assert command[-4:] == ["--journal", "here", "--keys", str(tmp_path)]
+
+
 @pytest.mark.parametrize("name", ["PROMETHEUS_PORT", "BIND", "NAME", "NODES", "API_PORT", "KEYS"])
 def test_what_only_one_process_can_have_is_not_passed_on(name: str) -> None:
     assert worker_environment({f"CROWSG_{name}": "1"}) == {}
@@ -73,3 +81,7 @@ def test_everything_else_is_passed_on(name: str) -> None:
 )
 def test_an_exit_tells_its_cause(returncode: int, lines: tuple[str, ...], text: str) -> None:
     assert str(WorkerExit("w@h", returncode, lines, was_asked=False)) == text
+
+
+def test_its_cause_can_be_told_alone() -> None:
+    assert WorkerExit("w@h", -9, ("caw",), was_asked=False).cause == "w@h ended with SIGKILL"

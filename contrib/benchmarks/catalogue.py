@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from contrib.benchmarks.cluster_rows import cluster_rows
+from contrib.benchmarks.fault_rows import fault_rows
 from contrib.benchmarks.measured import Benchmark, Figure, Subject, module_of, patched
 
 _PAGES = {"small": "13 bytes", "large": "10 000 bytes", "tls": "13 bytes with TLS"}
@@ -29,6 +30,8 @@ class Sizes:
         interval_s: Interval of a throttle whose windows of that length are looked at.
         meshed: Nodes of a large cluster.
         stopped: Users of a run that is stopped.
+        faulted: Users of a run that faults are done to.
+        at_length: Whether faults are measured, too, whose end takes a minute.
         visited_s: For how long users get a page.
         stop_s, stop_period_s, stops: For how long, how often and how many times a server stops.
     """
@@ -45,6 +48,8 @@ class Sizes:
     interval_s: float
     meshed: int
     stopped: int
+    faulted: int
+    at_length: bool
     visited_s: float
     stop_s: float
     stop_period_s: float
@@ -64,6 +69,8 @@ FULL = Sizes(
     interval_s=5.0,
     meshed=20,
     stopped=100,
+    faulted=100,
+    at_length=True,
     visited_s=5.0,
     stop_s=1.0,
     stop_period_s=10.0,
@@ -82,6 +89,8 @@ SMOKE = Sizes(
     interval_s=0.5,
     meshed=5,
     stopped=20,
+    faulted=20,
+    at_length=False,
     visited_s=1.0,
     stop_s=0.3,
     stop_period_s=2.0,
@@ -114,6 +123,7 @@ def catalogue(sizes: Sizes) -> tuple[Benchmark, ...]:
         _http("http-tls", "tls", "100", sizes.visited_s),
         _truth(str(sizes.stop_s), str(sizes.stop_period_s), str(sizes.stops)),
         *cluster_rows(sizes.loopers, sizes.looped_s, sizes.interval_s, sizes.meshed, sizes.stopped),
+        *fault_rows(sizes.faulted, sizes.at_length),
     )
 
 

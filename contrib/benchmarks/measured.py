@@ -31,12 +31,14 @@ class Subject:
         command: What follows ``python``.
         needs_locust: Whether it takes the interpreter that has Locust.
         programs: Others that it needs; it is left out where one is not installed.
+        most_rounds: How often it is measured at the most; None for as often as the others.
     """
 
     title: str
     command: tuple[str, ...]
     needs_locust: bool = False
     programs: tuple[str, ...] = ()
+    most_rounds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

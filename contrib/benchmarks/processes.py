@@ -1,6 +1,8 @@
 """Clusters of real processes on this machine, which end with the block that has them."""
 
 import re
+import signal
+import subprocess
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,7 +65,7 @@ class Nodes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._started.close()
+        self.end()
 
     def start(self, names: Iterable[str], join: Iterable[str] = ()) -> None:
         """Start nodes that join those at some addresses."""
@@ -77,6 +79,14 @@ class Nodes:
         """Wait until a node listens."""
         heard: Listening = self._listening[name].get(timeout=PATIENCE_S)
         return heard
+
+    def end(self) -> list[int]:
+        """Ask all to end that still run; returns the exit codes of all there ever were.
+
+        Blocks: until they have ended; those that do not are killed.
+        """
+        self._started.close()
+        return [each.returncode for each in self.exits]
 
     def _command(self, join: list[str], name: str) -> list[str]:
         command = [sys.executable, "-m", "crowsg", "node", "--name", name, *join]
@@ -95,6 +105,50 @@ class Nodes:
         listening = self._listening[ended.name]
         if not listening.ready():
             listening.set_exception(RuntimeError(str(ended)))
+
+
+class Master:
+    """``crowsg run``, which leads nodes that join it; a context manager that kills it.
+
+    Args:
+        nodes: Those of its cluster.
+        address: Where it listens.
+        arguments: More of the command: the scenario and options.
+    """
+
+    def __init__(self, nodes: Nodes, address: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", "crowsg", "run", *arguments, "--quiet"]
+        command += ["--bind", address, "--cluster", nodes.cluster]
+        # Its nodes end with this process, and it with them, however that ends.
+        self._process = subprocess.Popen(
+            command,
+            env={**worker_environment(environ), "CROWSG_PROMETHEUS_PORT": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def __enter__(self) -> "Master":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self.wait()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has."""
+        return self._process.poll() is not None
+
+    def send(self, number: signal.Signals) -> float:
+        """Send it a signal; returns the moment."""
+        moment_s = monotonic()
+        self._process.send_signal(number)
+        return moment_s
+
+    def wait(self) -> int:
+        """Wait until it has ended; returns its exit code."""
+        code: int = self._process.wait(PATIENCE_S)
+        return code
 
 
 @contextmanager

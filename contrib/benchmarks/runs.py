@@ -78,8 +78,8 @@ def measure(
         raise Broken(f"{benchmark.name}: {benchmark.subjects[0].title} cannot be measured here")
     answers: dict[str, list[dict[str, float]]] = {subject.title: [] for subject in subjects}
     others = []
-    for _ in range(rounds):
-        for subject in subjects:
+    for done in range(rounds):
+        for subject in _due(subjects, done):
             _await_rest(rest_s)
             busy_s, from_s = _busy_elsewhere_s(), monotonic()
             answer = _ask([pythons[subject.needs_locust], *subject.command])
@@ -112,6 +112,11 @@ def _is_there(subject: Subject, pythons: Interpreters, report: Report) -> bool:
     if programs:
         report(f"{subject.title} is left out: no {' and no '.join(programs)} is installed")
     return subject.needs_locust in pythons and not programs
+
+
+def _due(subjects: list[Subject], done: int) -> list[Subject]:
+    """Return those that are measured once more after so many rounds."""
+    return [each for each in subjects if each.most_rounds is None or done < each.most_rounds]
 
 
 def _await_rest(seconds: float) -> None:

@@ -32,6 +32,7 @@ from crowsg.dist.overview import Overview
 from crowsg.dist.run_settings import packed
 from crowsg.one_run import with_own_settings
 from crowsg.rate import Rate
+from crowsg.supervision import GreenletState
 
 _LOOPBACK = "127.0.0.1"
 
@@ -177,8 +178,11 @@ def stop(target: _Target) -> None:
 @dist.command(epilog=_example("state --json"))
 @_targeted
 def state(target: _Target) -> None:
-    """Tell what the cluster is doing."""
-    target.print(target.ask("overview"), _state)
+    """Tell what the cluster is doing, and which nodes have loops that are not well."""
+    with target.connected() as (client, peer):
+        overview = client.ask(peer, "overview", {})
+        greenlets = client.ask(peer, "greenlets", {})
+    target.print({**overview, "greenlets": greenlets}, _state)
 
 
 @dist.command(epilog=_example("nodes"))
@@ -229,7 +233,8 @@ def _code(answer: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
 
 
 def _state(answer: Mapping[str, Any]) -> Iterator[str]:
-    overview = Overview.read(answer)
+    greenlets = answer["greenlets"]
+    overview = Overview.read({name: answer[name] for name in answer if name != "greenlets"})
     yield overview.state + (f", led by {overview.master}" if overview.master else "")
     if overview.run_id:
         yield f"{overview.scenario}, run {overview.run_id}"
@@ -237,6 +242,20 @@ def _state(answer: Mapping[str, Any]) -> Iterator[str]:
     if counts:
         yield "users: " + ", ".join(f"{number} {word}" for word, number in counts.items())
     yield f"{len(overview.nodes)} nodes"
+    for node, states in greenlets.items():
+        yield from _not_well(node, states)
+
+
+def _not_well(node: str, states: list[dict[str, Any]] | None) -> Iterator[str]:
+    """Name the loops of a node that have died or do not run; None: it did not tell."""
+    if states is None:
+        yield f"{node}: did not tell in time how its loops are"
+        return
+    for state in (GreenletState(**each) for each in states):
+        if state.deaths or not state.is_running:
+            runs = "runs" if state.is_running else "does not run"
+            why = f", the last: {state.last_error}" if state.deaths else ""
+            yield f"{node}: {state.name} {runs}, deaths: {state.deaths}{why}"
 
 
 def _nodes_table(answer: list[dict[str, Any]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from gevent.event import Event
 from crowsg.cli.joining import (
     CLUSTER,
     LOOPBACK,
+    advertise_option,
     bind_option,
     cluster_option,
     gathered,
@@ -22,7 +23,10 @@ from crowsg.cli.joining import (
     listening_link,
 )
 from crowsg.cli.types import Duration, NodeCount
+from crowsg.cli.upkeep import Upkeep
+from crowsg.cli.watching import Watch
 from crowsg.cluster.address import parse
+from crowsg.dist.losses import POLICIES, Policy
 from crowsg.dist.station import Station
 from crowsg.errors import EXIT_ABORTED, ClusterError, NotEnoughNodes
 from crowsg.node import Node
@@ -43,6 +47,8 @@ class Fleet:
         bind: Where this node listens; None for the usual place.
         keys: Folder of the keys; None for none.
         cluster: Name of the cluster.
+        advertise: Where others reach this node; None for where it listens.
+        on_node_loss: What follows from the loss of a worker.
     """
 
     spawned: int
@@ -51,6 +57,8 @@ class Fleet:
     bind: str | None
     keys: Path | None
     cluster: str
+    advertise: str | None = None
+    on_node_loss: Policy = "keep"
 
     @classmethod
     def of(
@@ -61,15 +69,39 @@ class Fleet:
         bind: str | None,
         keys: Path | None,
         cluster: str | None,
+        advertise: str | None = None,
+        on_node_loss: Policy | None = None,
     ) -> "Fleet | None":
-        """Return what the options ask for; None for a run of this process alone."""
-        if not (nodes or expect_nodes):
-            return None
-        return cls(nodes or 0, expect_nodes or 0, wait, bind, keys, cluster or CLUSTER)
+        """Return what the options ask for; None for a run of this process alone.
+
+        Raises:
+            click.UsageError: Workers are to be lost where there are none.
+        """
+        if nodes or expect_nodes:
+            return cls(
+                nodes or 0,
+                expect_nodes or 0,
+                wait,
+                bind,
+                keys,
+                cluster or CLUSTER,
+                advertise,
+                on_node_loss or "keep",
+            )
+        if on_node_loss is not None:
+            raise click.UsageError("--on-node-loss goes with --nodes or --expect-nodes")
+        return None
 
     @contextmanager
-    def joined(self, node: Node, quiet: bool) -> Iterator[Station]:
+    def joined(self, node: Node, quiet: bool, watch: Watch) -> Iterator[Station]:
         """Let the node lead a cluster; all workers have joined when the block begins.
+
+        Inside the block worker processes are replaced that end unasked while a run goes on.
+
+        Args:
+            node: The node.
+            quiet: Whether nothing is to be said of the start.
+            watch: How closely worker processes are watched.
 
         Raises:
             NotEnoughNodes: They did not in time.
@@ -80,7 +112,7 @@ class Fleet:
 
         Blocks: until they have joined.
         """
-        link = listening_link(node.name, self.bind, self.keys, node.spawn)
+        link = listening_link(node, self.bind, self.keys, self.advertise)
         station = node.enter_cluster(link, self.cluster)
         say = partial(click.echo, err=True)
         if not quiet and self.expected:
@@ -93,11 +125,19 @@ class Fleet:
             if is_up.is_set() or not quiet:
                 say(line)
 
-        with self._workers(station, relay, exits.append):
+        def note_exit(worker: WorkerExit) -> None:
+            exits.append(worker)
+            upkeep.note_exit(worker)
+
+        workers = self._workers(station, watch, relay, note_exit)
+        upkeep = _upkeep(node, workers, say)
+        with workers:
             try:
                 self._wait(station, exits)
                 is_up.set()
+                keeping = node.keep("worker processes", upkeep.watch)
                 yield station
+                keeping.stop()
             finally:
                 # Others need not wait until they take it for dead.
                 station.leave()
@@ -121,10 +161,13 @@ class Fleet:
     def _workers(
         self,
         station: Station,
+        watch: Watch,
         relay: Callable[[str], object],
         on_exit: Callable[[WorkerExit], object],
     ) -> Workers:
         names = worker_names(self.spawned, host_name())
+        # The port of the address is this node's.
+        reached = ["--advertise", parse(self.advertise)[0]] if self.advertise else []
         command = partial(
             node_command,
             master=station.address,
@@ -132,8 +175,23 @@ class Fleet:
             # Beside this node, where nodes of other machines reach them too.
             host=parse(self.bind)[0] if self.bind else LOOPBACK,
             keys=self.keys,
+            more=[*watch.arguments(), *reached],
         )
         return Workers(names, command, relay, on_exit)
+
+
+def _upkeep(node: Node, workers: Workers, say: Callable[[str], object]) -> Upkeep:
+    station, master = node.station, node.station.master
+    return Upkeep(
+        workers,
+        # Of one that is still being made a worker, init may block the loop.
+        lambda: [each for each in station.members.all() if master.crew.hand(each.name)],
+        master.standing,
+        lambda: master.state == "running",
+        node.health.stall_timeout_s,
+        node.clock,
+        say,
+    )
 
 
 fleet_options = gathered(
@@ -152,5 +210,11 @@ fleet_options = gathered(
         bind_option,
         keys_option,
         cluster_option,
+        advertise_option,
+        click.option(
+            "--on-node-loss",
+            type=click.Choice(POLICIES),
+            help="When a worker is lost: go on, start its users anew elsewhere, or end (keep).",
+        ),
     ),
 )

@@ -13,6 +13,7 @@ from crowsg.cluster.address import DEFAULT_PORT, parse, refuse_open
 from crowsg.cluster.identity import complete
 from crowsg.cluster.keys import Keys
 from crowsg.cluster.zerorpc_link import Curve, ZerorpcLink
+from crowsg.node import Node
 
 CLUSTER = "crowsg"
 LOOPBACK = "127.0.0.1"
@@ -52,6 +53,14 @@ def bind_option(command: Command) -> Command:
     )(command)
 
 
+def advertise_option(command: Command) -> Command:
+    """Add ``--advertise``."""
+    return click.option(
+        "--advertise",
+        help="Where others reach it, HOST[:PORT], if that is not where it listens.",
+    )(command)
+
+
 def name_option(command: Command) -> Command:
     """Add ``--name``."""
     return click.option(
@@ -60,8 +69,8 @@ def name_option(command: Command) -> Command:
 
 
 def listening_options(command: Command) -> Command:
-    """Add the options of whoever listens: ``--name``, ``--bind``, ``--keys``, ``--cluster``."""
-    for option in (cluster_option, keys_option, bind_option, name_option):
+    """Add the options of whoever listens: its name, its addresses, its keys and its cluster."""
+    for option in (cluster_option, keys_option, advertise_option, bind_option, name_option):
         command = option(command)
     return command
 
@@ -76,15 +85,15 @@ def node_name(name: str | None, default: str) -> str:
 
 
 def listening_link(
-    name: str, bind: str | None, keys: Path | None, spawn: Callable[..., Any]
+    node: Node, bind: str | None, keys: Path | None, advertise: str | None = None
 ) -> ZerorpcLink:
     """Return the link of a node that others can reach.
 
     Args:
-        name: The node's.
+        node: The node.
         bind: Where to listen; None for the usual port of loopback, or the next that is free.
         keys: Folder of the keys; None for none.
-        spawn: Starts a function on a greenlet of the node.
+        advertise: Where others reach it, ``host[:port]``; None for where it listens.
 
     Raises:
         InvalidAddress: It cannot be listened on, or would be open to strangers.
@@ -96,9 +105,10 @@ def listening_link(
         host,
         port,
         # Nobody can call a node at the address that means all of its own.
-        advertised=host_name() if host in _WILDCARDS else None,
-        curve=curve_of(keys, name),
-        spawn=spawn,
+        advertised=advertise or (host_name() if host in _WILDCARDS else None),
+        curve=curve_of(keys, node.name),
+        spawn=node.spawn,
+        keep=node.keep,
         strict_port=bool(bind),
     )
 

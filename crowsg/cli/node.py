@@ -3,6 +3,7 @@
 import ast
 import os
 import signal
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import click
 from gevent.event import Event
 
 from crowsg.cli.joining import CLUSTER, listening_link, listening_options, node_name
-from crowsg.errors import EXIT_ABORTED, Refused
+from crowsg.cli.watching import Watch, watch_options
+from crowsg.errors import EXIT_ABORTED, EXIT_NODES, EXIT_OK, EXIT_STUCK, Refused
 from crowsg.node import Node
 from crowsg.processes import end_with_parent
 from crowsg.signals import ended_by
@@ -19,11 +21,13 @@ _EXAMPLE = """\b
 Example:
   crowsg node --name worker1 --join 10.0.0.1 --bind 10.0.0.2 --keys keys
 """
+_TOLD = 10
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command(epilog=_EXAMPLE)
 @listening_options
+@watch_options
 @click.option(
     "--join",
     multiple=True,
@@ -36,9 +40,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def node(
     name: str | None,
     bind: str | None,
+    advertise: str | None,
     join: tuple[str, ...],
     keys: Path | None,
     cluster: str | None,
+    watch: Watch,
     parent: int | None,
 ) -> int:
     """Be a node of a cluster, until SIGTERM or Ctrl-C: once for a graceful end, twice at once.
@@ -46,6 +52,9 @@ def node(
     It carries users for whoever of the cluster starts a run (crowsg run --expect-nodes, crowsg dist
     do); or it leads the run itself, when crowsg dist do asks it to. Nodes that it was told of are
     looked for until they are there; it can be joined later by others that know it.
+
+    It ends by itself, with exit code 5, where users of a run that is over could not be killed, or
+    code that blocks the event loop could not be broken; whoever started it may start it again.
 
     A node that ends hands in all that it has counted. It serves the Prometheus series of its own
     users: CROWSG_PROMETHEUS_HOST and CROWSG_PROMETHEUS_PORT say where.
@@ -66,22 +75,39 @@ def node(
         ended.set()
 
     known = [*join, *nodes_of(os.environ.get("CROWSG_NODES", ""))]
-    with Node(full) as this:
-        this.watch()
+    with watch.node(full) as this:
         metrics = this.serve_metrics()
-        link = listening_link(full, bind, keys, this.spawn)
+        link = listening_link(this, bind, keys, advertise)
         station = this.enter_cluster(link, cluster or CLUSTER, known)
         with ended_by(_SIGNALS, interrupt, partial(os._exit, EXIT_ABORTED)):
             station.members.on_refused(note_refusal)
+            station.worker.on_stuck(ended.set)
             # Where it is the worker of a run, its name stands before all it says.
             who = "" if parent else f"{full} "
             told = f"{who}at {station.address}, metrics: http://{metrics}/metrics"
             click.echo(told, err=True)
             ended.wait()
             station.leave()
+        return _code_of(this, refused)
+
+
+def _code_of(node: Node, refused: Sequence[Refused]) -> int:
+    """Say what is wrong with the end of a node; returns its exit code.
+
+    Raises:
+        Refused: The cluster would not have it.
+    """
     if refused:
         raise refused[0]
-    return 0
+    if node.crowd.unkillable.is_set():
+        ids = node.crowd.stuck
+        told = ", ".join(map(str, ids[:_TOLD])) + (", ..." if len(ids) > _TOLD else "")
+        click.echo(f"error: {len(ids)} users could not be killed: {told}", err=True)
+        return EXIT_STUCK
+    if node.station.worker.has_lost_master:
+        click.echo("error: the last run ended as its master was lost", err=True)
+        return EXIT_NODES
+    return EXIT_OK
 
 
 def nodes_of(text: str) -> list[str]:

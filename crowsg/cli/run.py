@@ -16,6 +16,7 @@ from crowsg.background import write_all
 from crowsg.cli.fleet import Fleet, fleet_options
 from crowsg.cli.joining import name_option, node_name
 from crowsg.cli.types import Duration, IdRange, RateType
+from crowsg.cli.watching import Watch, watch_options
 from crowsg.config.settings import Text
 from crowsg.config.sources import from_assignments
 from crowsg.controller.machine import MAX_USER_ID
@@ -67,6 +68,7 @@ View = LiveView | Progress
     "--out", type=click.Path(path_type=Path), help="Folder for the files of the run, a new one."
 )
 @fleet_options
+@watch_options
 @name_option
 @click.option("--linger", type=Duration(), help="Serve the final metrics for this time (0s).")
 @click.option(
@@ -86,6 +88,7 @@ def run(  # noqa: PLR0913 - an argument is an option
     quiet: bool,
     as_json: bool,
     fleet: Fleet | None,
+    watch: Watch,
     name: str | None,
     user_rate: Rate | None,
     arrivals: Rate | None,
@@ -117,12 +120,13 @@ def run(  # noqa: PLR0913 - an argument is an option
         max_duration,
         fail_on_saturation,
         arrivals is not None,
+        fleet.on_node_loss if fleet else "keep",
     )
-    with Node(node_name(name, "crowsg"), settings_file=config) as node:
+    with watch.node(node_name(name, "crowsg"), config) as node:
         at_once = (users or 0) if arrivals else asked.last_id + 1 - asked.first_id
         if warning := file_warning(at_once, node.file_limit):
             click.echo(f"warning: {warning}", err=True)
-        summary = _execute(node, asked, fleet, out, quiet)
+        summary = _execute(node, asked, fleet, watch, out, quiet)
         with _lingering(linger):
             _print(summary, as_json)
     return summary.exit_code or 0
@@ -142,13 +146,17 @@ def _refuse_what_excludes_another(
 
 
 def _execute(
-    node: Node, asked: RunOptions, fleet: Fleet | None, out: Path | None, quiet: bool
+    node: Node,
+    asked: RunOptions,
+    fleet: Fleet | None,
+    watch: Watch,
+    out: Path | None,
+    quiet: bool,
 ) -> Summary:
-    node.watch()
     told = f"metrics: http://{node.serve_metrics()}/metrics"
     if fleet is None:
         return _run(node, asked, out, quiet, told)
-    with fleet.joined(node, quiet) as station:
+    with fleet.joined(node, quiet, watch) as station:
         told = f"{told}\ncluster: {station.address}"
         return _run(node, asked, out, quiet, told, over_cluster=True)
 

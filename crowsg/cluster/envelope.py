@@ -78,7 +78,7 @@ def opened(payload: Payload, origin: Origin, own: Identity, now_ns: int) -> Enve
     message = _read(payload)
     if origin.name and origin.name != message.name:
         raise Refused("wrong_key", f"the key of {origin.name} does not speak for {message.name}")
-    if _number(payload, "to", least=0) not in (0, own.incarnation):
+    if number_of(payload, "to") not in (0, own.incarnation):
         raise Refused("stale", f"that is for a former life of {own.name}")
     if message.deadline_ns and message.deadline_ns <= now_ns:
         raise Refused("stale", f"that came to {own.name} after its deadline")
@@ -132,6 +132,18 @@ def malformed(what: str, value: object) -> Refused:
     return Refused("malformed", f"{what} cannot be {shown(value, 60)}")
 
 
+def number_of(payload: dict[Any, Any], field: str, least: int = 0) -> int:
+    """Return the whole number in a field: a moment, a life, or what counts something.
+
+    Raises:
+        Refused: ``malformed``: it is none, or less than ``least``, or beyond 63 bits.
+    """
+    value = payload.get(field)
+    if type(value) is not int or not least <= value <= _MAX_INT:
+        raise malformed(field, value)
+    return value
+
+
 def _read(payload: dict[Any, Any]) -> Envelope:
     name, address, run = payload.get("from"), payload.get("at"), payload.get("run")
     if not is_name(name):
@@ -144,17 +156,10 @@ def _read(payload: dict[Any, Any]) -> Envelope:
         raise malformed("body", None)
     return Envelope(
         str(name),
-        _number(payload, "inc", least=1),
+        number_of(payload, "inc", least=1),
         str(address),
         str(run),
-        _number(payload, "id", least=1),
-        _number(payload, "by", least=0),
+        number_of(payload, "id", least=1),
+        number_of(payload, "by"),
         payload["body"],
     )
-
-
-def _number(payload: dict[Any, Any], field: str, least: int) -> int:
-    value = payload.get(field)
-    if type(value) is not int or not least <= value <= _MAX_INT:
-        raise malformed(field, value)
-    return value

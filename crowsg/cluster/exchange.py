@@ -14,14 +14,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from crowsg.clock import Clock, to_ns
+from crowsg.clock import SECOND, Clock, to_ns
 from crowsg.cluster.envelope import Envelope, opened, sealed
 from crowsg.cluster.identity import Identity
 from crowsg.cluster.limited_log import LimitedLog
-from crowsg.cluster.link import CallHandler, Link, NoticeHandler, Origin, Payload
+from crowsg.cluster.link import Beat, Beats, CallHandler, Link, NoticeHandler, Origin, Payload
 from crowsg.cluster.once import Once
 from crowsg.cluster.wire_errors import from_wire, to_wire
 from crowsg.errors import CrowsgError, Refused, RemoteFault
+from crowsg.journal import NO_JOURNAL, Journal
 from crowsg.text import line_of, shown
 
 _CUT_OFF = RemoteFault("the handler was ended half-way")
@@ -80,15 +81,22 @@ class Exchange:
         link: Carries the messages.
         clock: Tells the time.
         logger: Where faults of handlers and refusals are written.
+        journal: Where each command is noted that is carried out.
     """
 
     def __init__(
-        self, identity: Identity, link: Link, clock: Clock, logger: logging.Logger
+        self,
+        identity: Identity,
+        link: Link,
+        clock: Clock,
+        logger: logging.Logger,
+        journal: Journal = NO_JOURNAL,
     ) -> None:
         self.refused: Counter[str] = Counter()
         self._identity = identity
         self._link = link
         self._clock = clock
+        self._journal = journal
         self._complaints = LimitedLog(logger, clock, lines_per_second=1)
         self._faults = LimitedLog(logger, clock)
         self._calls: dict[str, CallHandler] = {}
@@ -103,7 +111,7 @@ class Exchange:
 
     def answer(self, method: str, handler: Handler) -> None:
         """Answer calls of ``method`` with ``handler(sender, body)``; only before ``open``."""
-        self._calls[method] = partial(self._answer_call, handler)
+        self._calls[method] = partial(self._answer_call, method, handler)
 
     def take(self, topic: str, handler: Handler) -> None:
         """Give notices of ``topic`` to ``handler(sender, body)``; only before ``open``."""
@@ -161,6 +169,21 @@ class Exchange:
         """
         self._link.tell(peer.address, topic, self._sealed(peer.incarnation, body, run, by_ns=0))
 
+    def beat(self, peer: Peer, topic: str, body: Payload) -> Beat:
+        """Return a notice as ``pulse`` sends it; may be called from a native thread."""
+        return peer.address, topic, self._sealed(peer.incarnation, body, run="", by_ns=0)
+
+    def pulse(self, beats: Beats, on_closed: Callable[[str], object]) -> None:
+        """Send what ``beats`` says, however blocked the event loop is; see ``Link.pulse``."""
+        self._link.pulse(beats, on_closed)
+
+    def refuses(self, address: str) -> bool:
+        """Return whether nobody listens at an address.
+
+        Blocks: for half a second at the most.
+        """
+        return self._link.refuses(address)
+
     def forget(self, address: str) -> None:
         """Drop the connections to an address, and whatever waits to be sent there."""
         self._link.forget(address)
@@ -177,12 +200,15 @@ class Exchange:
         message = Envelope(own.name, own.incarnation, own.address, run, number, by_ns, body)
         return sealed(own, to, message)
 
-    def _answer_call(self, handler: Handler, origin: Origin, payload: Payload) -> Payload:
+    def _answer_call(
+        self, method: str, handler: Handler, origin: Origin, payload: Payload
+    ) -> Payload:
         try:
             message = self._opened(origin, payload)
         except Refused as refusal:
             return {"error": to_wire(refusal)}
-        return self._once.answer(message, partial(self._handled, handler, origin, message))
+        act = partial(self._handled, method, handler, origin, message)
+        return self._once.answer(message, act)
 
     def _take_notice(self, handler: Handler, origin: Origin, payload: Payload) -> None:
         try:
@@ -194,7 +220,8 @@ class Exchange:
         except Refused as refusal:
             self._complain(refusal, message.name)
 
-    def _handled(self, handler: Handler, origin: Origin, message: Envelope) -> Payload:
+    def _handled(self, method: str, handler: Handler, origin: Origin, message: Envelope) -> Payload:
+        self._note(method, message)
         try:
             return {"ok": handler(_sender_of(message, origin), message.body)}
         except CrowsgError as error:
@@ -203,6 +230,19 @@ class Exchange:
             text = "a call of %s failed on a fault"
             self._faults.write(logging.ERROR, text, message.name, trace=True)
             return {"error": to_wire(fault)}
+
+    def _note(self, method: str, message: Envelope) -> None:
+        deadline_ns = message.deadline_ns
+        late_ns = self._clock.now_ns() - deadline_ns if deadline_ns else 0
+        self._journal.note(
+            "command",
+            method=method,
+            sender=message.name,
+            sender_incarnation=message.incarnation,
+            number=message.command,
+            run=message.run,
+            late=late_ns / SECOND,
+        )
 
     def _opened(self, origin: Origin, payload: Payload) -> Envelope:
         try:

@@ -5,13 +5,11 @@ The side that calls says most of it in its envelope; the answer has none, and sa
 
 from typing import Any
 
-from crowsg.cluster.envelope import is_address, is_incarnation, is_short_line, malformed
+from crowsg.cluster.envelope import is_address, is_incarnation, is_short_line, malformed, number_of
 from crowsg.cluster.exchange import Sender
 from crowsg.cluster.identity import PROTOCOL, Identity, is_name
 from crowsg.cluster.link import Payload
 from crowsg.cluster.membership import Hello, Role
-
-_MAX_INT = (1 << 63) - 1
 
 
 def call_of(role: Role, now_ns: int, gossip: list[Payload]) -> Payload:
@@ -42,7 +40,7 @@ def hello_of_call(sender: Sender, own: Identity, body: Any) -> Hello:
     if role == "node" and not sender.address:
         raise malformed("at", sender.address)
     identity = Identity(sender.name, sender.incarnation, own.cluster, sender.address)
-    return Hello(identity, PROTOCOL, role, stamp_of(body))
+    return Hello(identity, PROTOCOL, role, number_of(body, "now"))
 
 
 def hello_of_answer(body: Any) -> Hello:
@@ -56,20 +54,8 @@ def hello_of_answer(body: Any) -> Hello:
             is_sound = is_name(name) and is_incarnation(life) and is_address(address)
             if is_sound and is_short_line(cluster):
                 identity = Identity(name, life, cluster, address)
-                return Hello(identity, version, "node", stamp_of(body))
+                return Hello(identity, version, "node", number_of(body, "now"))
     raise malformed("a hello", body)
-
-
-def stamp_of(body: Any) -> int:
-    """Return the moment on the other's clock at which it said this, in nanoseconds.
-
-    Raises:
-        Refused: ``malformed``.
-    """
-    stamp_ns = body.get("now") if isinstance(body, dict) else None
-    if type(stamp_ns) is not int or not 0 <= stamp_ns <= _MAX_INT:
-        raise malformed("now", stamp_ns)
-    return stamp_ns
 
 
 def _role_of(body: Any) -> Role:

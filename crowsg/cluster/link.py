@@ -13,7 +13,7 @@ dictionaries with text keys; tuples arrive as lists. Whoever implements this pro
 * What cannot be packed, or is too large, is refused before it is sent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,6 +45,12 @@ CallHandler = Callable[[Origin, Payload], Payload]
 NoticeHandler = Callable[[Origin, Payload], object]
 """Takes a notice; must not block."""
 
+Beat = tuple[str, str, Payload]
+"""A notice that ``Link.pulse`` sends: to which address, of which topic, and what."""
+
+Beats = Callable[[], Iterable[Beat]]
+"""Says what to send now; called from a native thread, so it may touch nothing of gevent."""
+
 
 class Link(Protocol):
     """One node's end."""
@@ -52,6 +58,10 @@ class Link(Protocol):
     @property
     def address(self) -> str:
         """Where other nodes reach this one, ``host:port``; "" before ``open``."""
+
+    @property
+    def own_address(self) -> str:
+        """Where this node reaches itself, with nothing between; "" before ``open``."""
 
     def open(self, calls: Mapping[str, CallHandler], notices: Mapping[str, NoticeHandler]) -> None:
         """Listen, and serve exactly these methods and topics.
@@ -81,6 +91,37 @@ class Link(Protocol):
             NotPackable: The payload cannot travel.
 
         Blocks: never; where the other side does not take notices, the oldest are dropped.
+        """
+
+    def pulse(self, beats: Beats, on_closed: Callable[[str], object]) -> None:
+        """Ask ``beats`` ten times a second what to send, however blocked the event loop is.
+
+        Of what cannot be sent to an address yet, the newest waits. A connection to an address of
+        which nothing was sent for 30 seconds is closed. To be called once.
+
+        Args:
+            beats: Says what to send; what it raises is written once.
+            on_closed: Called in the loop with the address, when the other side has closed the
+                connection over which these notices are sent, or takes none; must not block.
+
+        Blocks: never.
+        """
+
+    def refuses(self, address: str) -> bool:
+        """Return whether nobody listens at ``address``, and its machine says so.
+
+        Blocks: for half a second at the most.
+        """
+
+    def reopen(self) -> None:
+        """Listen anew at the same address, in place of a connection point that has gone deaf.
+
+        Calls that are being answered get no answer.
+
+        Raises:
+            InvalidAddress: It cannot listen there any more; it may be called again.
+
+        Blocks: until it listens again, for a second at the most.
         """
 
     def forget(self, address: str) -> None:

@@ -1,8 +1,10 @@
 """The members of a cluster, found and kept: who is told of one node becomes known to all.
 
 Each node dials the addresses it was given, and those that others tell of, until it has met whoever
-is there; a hello makes both sides known to one another. Once a second each tells all others that it
-lives, with a digest of the members it knows; where the digests differ, they say hello again.
+is there; a hello makes both sides known to one another. Twice a second each tells all others that
+it lives, with a digest of the members it knows; where the digests differ, they say hello again. One
+that falls silent is dead after a while, and at once where its connection was closed and nobody
+listens there any more.
 """
 
 import logging
@@ -12,24 +14,26 @@ from typing import Any
 import gevent
 
 from crowsg.clock import Clock, to_ns
-from crowsg.cluster.dialler import HELLO_S, Dialler, OnRefused
+from crowsg.cluster.alive import alive_of
+from crowsg.cluster.dialler import Dialler, OnRefused
+from crowsg.cluster.doubts import Doubts
 from crowsg.cluster.exchange import Exchange, Peer, Sender
-from crowsg.cluster.greeting import answer_of, hello_of_call, stamp_of
+from crowsg.cluster.greeting import answer_of, hello_of_call
+from crowsg.cluster.heartbeat import Heartbeat
 from crowsg.cluster.limited_log import LimitedLog
 from crowsg.cluster.link import Payload
 from crowsg.cluster.lookup import Resolve, look_up
 from crowsg.cluster.membership import Change, Hello, Member, Membership, State
 from crowsg.errors import CrowsgError, Refused
+from crowsg.journal import NO_JOURNAL, Journal
+from crowsg.supervision import Keep, Kept, unsupervised
 from crowsg.text import line_of
-
-BEAT_S = 1.0
-"""Seconds from one sign of life to the next."""
-
-NEWS_S = 0.25
-"""Seconds until the others hear by a sign of life that this node has met somebody."""
 
 JUDGE_S = 0.5
 """Seconds from one look for those that fell silent to the next."""
+
+CATCH_UP_S = 0.1
+"""Seconds in which a node whose loop was blocked reads what came meanwhile, before it judges."""
 
 LEAVE_S = 1.0
 """Seconds that telling the others of leaving may take."""
@@ -48,6 +52,10 @@ class Members:
         clock: Tells and waits.
         spawn: Starts a function on a greenlet of the node.
         resolve: Finds the addresses of a host.
+        keep: Keeps the loops of this running; None for starting them with ``spawn``.
+        blocked_by: Says what blocks the loop of the node, "" for nothing; called from a native
+            thread.
+        journal: Where the changes of others are noted.
     """
 
     def __init__(
@@ -57,20 +65,37 @@ class Members:
         clock: Clock,
         spawn: Callable[..., Any],
         resolve: Resolve = look_up,
+        keep: Keep | None = None,
+        blocked_by: Callable[[], str] = str,
+        journal: Journal = NO_JOURNAL,
     ) -> None:
         self._exchange = exchange
         self._membership = membership
         self._clock = clock
         self._spawn = spawn
         self._dialler = Dialler(exchange, membership, clock, spawn, resolve, self._take_in)
+        self._doubts = Doubts(
+            exchange, membership, self._dialler, clock, spawn, self._publish, self._take_in
+        )
+        self._heartbeat = Heartbeat(exchange, membership, clock, blocked_by)
         self._log = LimitedLog(_LOGGER, clock)
-        self._comparing: set[str] = set()
+        self._journal = journal
+        self._keep = keep or unsupervised(spawn)
+        self._kept: list[Kept] = []
         self._is_leaving = False
-        self._has_news = False
         self._changed: list[OnChange] = []
         exchange.answer("hello", self._answer_hello)
         exchange.answer("leave", self._answer_leave)
         exchange.take("alive", self._take_alive)
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether this node tells the others that it has stopped its users itself."""
+        return self._heartbeat.is_fenced
+
+    @is_fenced.setter
+    def is_fenced(self, is_fenced: bool) -> None:
+        self._heartbeat.is_fenced = is_fenced
 
     @property
     def refusals(self) -> dict[str, Refused]:
@@ -95,8 +120,20 @@ class Members:
 
     def start(self) -> None:
         """Begin to show that this node lives, and to judge the others; the exchange is open."""
-        for loop in (self._beat, self._judge, self._dialler.run):
-            self._spawn(loop)
+        self._exchange.pulse(self._heartbeat.beats, self._hung_up)
+        loops = {"members: judge": self._judge, "members: dial": self._dialler.run}
+        self._kept = [self._keep(name, loop) for name, loop in loops.items()]
+
+    def stop(self) -> None:
+        """Tell, judge and dial nobody any more.
+
+        Blocks: never.
+        """
+        self._is_leaving = True
+        self._heartbeat.stop()
+        self._dialler.stop()
+        for each in self._kept:
+            each.stop()
 
     def join(self, addresses: Iterable[str]) -> None:
         """Meet the nodes at these addresses, and through them all others, however long it takes.
@@ -157,28 +194,15 @@ class Members:
 
         Blocks: until they know, for a second at the most.
         """
-        self._is_leaving = True
-        self._dialler.stop()
+        self.stop()
         gevent.joinall([self._spawn(self._take_leave_of, each) for each in self.peers()])
-
-    def _beat(self) -> None:
-        due_ns = self._clock.now_ns()
-        while not self._is_leaving:
-            if self._has_news or self._clock.now_ns() >= due_ns:
-                due_ns = self._clock.now_ns() + to_ns(BEAT_S)
-                self._tell_alive()
-            self._clock.sleep(NEWS_S)
-
-    def _tell_alive(self) -> None:
-        self._has_news = False
-        alive = {"now": self._clock.now_ns(), "digest": self._membership.digest()}
-        for peer in self.peers():
-            self._exchange.tell(peer, "alive", alive)
 
     def _judge(self) -> None:
         while not self._is_leaving:
             due_ns = self._clock.now_ns() + to_ns(JUDGE_S)
             self._clock.sleep(JUDGE_S)
+            if self._clock.now_ns() - due_ns > to_ns(CATCH_UP_S):
+                self._clock.sleep(CATCH_UP_S)
             now_ns = self._clock.now_ns()
             self._publish(self._membership.judge(now_ns, late_ns=max(0, now_ns - due_ns)))
 
@@ -194,11 +218,19 @@ class Members:
 
     def _judge_hello(self, hello: Hello) -> None:
         try:
-            self._membership.judge_hello(hello)
+            self._check_hello(hello)
         except Refused as refusal:
             who = f"{hello.identity.name} at {hello.identity.address}"
             self._log.write(logging.WARNING, "refused %s: %s", who, refusal)
             raise
+
+    def _check_hello(self, hello: Hello) -> None:
+        try:
+            self._membership.judge_hello(hello)
+        except Refused as refusal:
+            if refusal.kind != "name_taken" or not self._doubts.is_gone(hello.identity.name):
+                raise
+            self._membership.judge_hello(hello)
 
     def _take_in(self, hello: Hello, gossip: Payload) -> None:
         self._publish(self._membership.met(hello, self._clock.now_ns()))
@@ -214,37 +246,27 @@ class Members:
             _LOGGER.info("%s was not told that this node leaves: %s", peer.name, line_of(error))
 
     def _take_alive(self, sender: Sender, body: Any) -> None:
-        name, life, stamp_ns = sender.name, sender.incarnation, stamp_of(body)
-        self._publish(self._membership.heard(name, life, self._clock.now_ns(), stamp_ns))
+        name, life, alive = sender.name, sender.incarnation, alive_of(body)
+        self._publish(self._membership.told(name, life, self._clock.now_ns(), alive))
         member = self._membership.get(name)
         if member is None or member.incarnation != life:
             # Only one side of a hello came through, the other still has to dial.
             self._dialler.hear_of([[name, life, sender.address]])
-        elif body.get("digest") != self._membership.digest():
-            self._compare(member)
+        elif alive.digest != self._membership.digest() and not self._is_leaving:
+            self._doubts.compare(member)
 
-    def _compare(self, member: Member) -> None:
-        """Say hello again to one that knows others; one hello at a time."""
-        if not (member.is_gone or member.name in self._comparing or self._is_leaving):
-            self._comparing.add(member.name)
-            self._spawn(self._say_hello_again, member)
-
-    def _say_hello_again(self, member: Member) -> None:
-        try:
-            hello, gossip = self._dialler.say_hello(member.address, "node", HELLO_S)
-        except CrowsgError:
-            # Its silence, if it is one, is judged elsewhere.
-            return
-        finally:
-            self._comparing.discard(member.name)
-        if hello.identity.incarnation == member.incarnation:
-            self._take_in(hello, gossip)
+    def _hung_up(self, address: str) -> None:
+        if not self._is_leaving:
+            self._doubts.hung_up(address)
 
     def _publish(self, changes: Iterable[Change]) -> None:
         for change in changes:
             member = change.member
-            _LOGGER.info("node %s at %s is %s", member.name, member.address, member.state)
-            self._has_news |= change.before is None
+            name, life, state = member.name, member.incarnation, member.state
+            self._journal.note("member", name=name, incarnation=life, state=state)
+            _LOGGER.info("node %s at %s is %s", name, member.address, state)
+            if change.before is None:
+                self._heartbeat.hurry()
             if member.is_gone:
                 self._dialler.lost(member)
             # On a greenlet of its own: what others make of it must end no loop of this.

@@ -1,8 +1,9 @@
 """Who is in the cluster, as one node sees it: moments and messages in, changes out.
 
-A node is one member in one life. It is ``up`` while it is heard, ``suspect`` and then ``dead`` when
-it falls silent, and ``up`` again whenever it is heard after all; a life that has ``left`` is over.
-Another life under the same name takes its place only when it is dead or has left.
+A node is one member in one life. It is what it says while it is heard: ``up``, ``stalled`` or
+``fenced``; it is ``suspect`` and then ``dead`` when it falls silent, and what it says again
+whenever it is heard after all; a life that has ``left`` is over. Another life takes its name only
+when it is gone; or its address with it, as two lives cannot listen at one.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from crowsg.clock import SECOND
+from crowsg.cluster.alive import Alive
 from crowsg.cluster.envelope import is_address, is_incarnation, refuse_foreign
 from crowsg.cluster.exchange import Peer
 from crowsg.cluster.identity import Identity, is_name
@@ -19,6 +21,10 @@ from crowsg.errors import Refused
 
 SUSPECT_S = 3
 """Seconds of silence after which a node is suspect."""
+
+FENCE_S = 8
+"""Seconds after which a node stops by itself, when nobody confirms that it was heard: earlier than
+the others take it for dead, whose clocks began to count later."""
 
 DEAD_S = 10
 """Seconds of silence after which a node is dead."""
@@ -29,6 +35,8 @@ CLOCK_DRIFT = 1000
 State = Literal["joining", "up", "suspect", "stalled", "fenced", "left", "dead"]
 
 GONE = frozenset({"left", "dead"})
+
+_SILENT = frozenset({"suspect", "dead"})
 
 Role = Literal["node", "client"]
 
@@ -62,6 +70,10 @@ class Member:
         role: What it is for.
         heard_ns: When it was last heard, on this node's clock.
         offset_ns: Its clock less this node's, or somewhat less than that.
+        stamp_ns: The last moment on its clock that this node got of it.
+        confirmed_ns: The last moment on this node's clock that it says it got of this one; at
+            first the moment at which it was met.
+        place: What blocks its loop; "" for nothing.
     """
 
     name: str
@@ -71,6 +83,9 @@ class Member:
     role: Role
     heard_ns: int
     offset_ns: int
+    stamp_ns: int = 0
+    confirmed_ns: int = 0
+    place: str = ""
 
     @property
     def is_gone(self) -> bool:
@@ -99,6 +114,8 @@ class Change:
 class Membership:
     """The members of one node's cluster; the node itself is none of them.
 
+    What asks may do so from a native thread: nothing that it reads is ever altered, only replaced.
+
     Args:
         identity: Who the node is.
     """
@@ -109,7 +126,8 @@ class Membership:
 
     def members(self) -> tuple[Member, ...]:
         """Return all that are known, gone ones too, by name."""
-        return tuple(self._members[name] for name in sorted(self._members))
+        members = self._members
+        return tuple(members[name] for name in sorted(members))
 
     def living(self) -> tuple[Member, ...]:
         """Return those that are not gone, by name."""
@@ -134,57 +152,75 @@ class Membership:
         if known is None or known.incarnation == identity.incarnation:
             if known is not None and known.state == "left":
                 raise Refused("stale", f"{identity.name} has left")
-        elif not known.is_gone:
+        elif not known.is_gone and known.address != identity.address:
             raise _name_taken(identity.name, known.address)
 
     def met(self, hello: Hello, now_ns: int) -> list[Change]:
-        """Take in a node that ``judge_hello`` let pass, and return what that changed."""
+        """Take in a node that ``judge_hello`` let pass, and return what that changed.
+
+        Whoever lived at its address before has died.
+        """
         identity = hello.identity
         known = self._members.get(identity.name)
         if known is not None and known.incarnation == identity.incarnation:
             return self.heard(known.name, known.incarnation, now_ns, hello.stamp_ns)
+        changes = self._replaced_by(identity)
+        known = self._members.get(identity.name)
         if identity.name == self._own.name or (known is not None and not known.is_gone):
-            return []
-        offset_ns = hello.stamp_ns - now_ns
+            return changes
         member = Member(
             identity.name,
             identity.incarnation,
             identity.address,
             "up",
             hello.role,
-            now_ns,
-            offset_ns,
+            heard_ns=now_ns,
+            offset_ns=hello.stamp_ns - now_ns,
+            stamp_ns=hello.stamp_ns,
+            confirmed_ns=now_ns,
         )
-        self._members[member.name] = member
-        return [Change(member, None)]
+        self._put(member)
+        return [*changes, Change(member, None)]
 
     def heard(
         self, name: str, incarnation: int, now_ns: int, stamp_ns: int | None = None
     ) -> list[Change]:
-        """Take in a sign of life, and return what that changed.
+        """Take in that a node has answered, and return what that changed.
 
         Args:
-            name: Who gave it.
+            name: Who did.
             incarnation: In which life; one that is not known changes nothing.
             now_ns: The moment it arrived.
-            stamp_ns: The moment on its clock at which it was given; None for not known.
+            stamp_ns: The moment on its clock at which it was said; None for not known.
         """
-        known = self._members.get(name)
-        if known is None or known.incarnation != incarnation:
+        known = self._known(name, incarnation)
+        return [] if known is None else self._changed(_heard(known, now_ns, stamp_ns))
+
+    def told(self, name: str, incarnation: int, now_ns: int, alive: Alive) -> list[Change]:
+        """Take in a sign of life, and return what that changed; arguments as of ``heard``."""
+        known = self._known(name, incarnation)
+        if known is None:
             return []
-        offset_ns = known.offset_ns
-        if stamp_ns is not None:
-            offset_ns = _offset(known, now_ns, stamp_ns - now_ns)
-        state: State = "up" if known.state in ("suspect", "dead") else known.state
-        member = replace(known, heard_ns=now_ns, offset_ns=offset_ns, state=state)
-        return self._changed(member)
+        member = _heard(known, now_ns, alive.stamp_ns)
+        state = known.state if known.state == "left" else alive.condition
+        # What is yet to come was never told.
+        got_ns = alive.heard_ns if alive.heard_ns <= now_ns else 0
+        confirmed_ns = max(known.confirmed_ns, got_ns)
+        return self._changed(
+            replace(member, state=state, place=alive.place, confirmed_ns=confirmed_ns)
+        )
 
     def left(self, name: str, incarnation: int) -> list[Change]:
         """Take in that a node has left, and return what that changed."""
-        known = self._members.get(name)
-        if known is None or known.incarnation != incarnation:
+        known = self._known(name, incarnation)
+        return [] if known is None else self._changed(replace(known, state="left"))
+
+    def died(self, name: str, incarnation: int) -> list[Change]:
+        """Take in that a life is over that did not leave, and return what that changed."""
+        known = self._known(name, incarnation)
+        if known is None or known.is_gone:
             return []
-        return self._changed(replace(known, state="left"))
+        return self._changed(replace(known, state="dead"))
 
     def judge(self, now_ns: int, late_ns: int = 0) -> list[Change]:
         """Find those that fell silent, and return what that changed.
@@ -231,9 +267,24 @@ class Membership:
             known is None or (known.is_gone and known.incarnation != incarnation)
         )
 
+    def _known(self, name: str, incarnation: int) -> Member | None:
+        known = self._members.get(name)
+        return known if known is not None and known.incarnation == incarnation else None
+
+    def _replaced_by(self, identity: Identity) -> list[Change]:
+        """Bury those in whose place, by address, another life is."""
+        changes = []
+        for each in self.living():
+            if each.address == identity.address and each.incarnation != identity.incarnation:
+                changes += self.died(each.name, each.incarnation)
+        return changes
+
+    def _put(self, member: Member) -> None:
+        self._members = {**self._members, member.name: member}
+
     def _changed(self, member: Member) -> list[Change]:
         before = self._members[member.name].state
-        self._members[member.name] = member
+        self._put(member)
         return [Change(member, before)] if before != member.state else []
 
 
@@ -246,6 +297,19 @@ def _entries(gossip: Iterable[Any]) -> Iterable[tuple[str, int, str]]:
                 yield name, life, address
 
 
+def _heard(known: Member, now_ns: int, stamp_ns: int | None) -> Member:
+    state: State = "up" if known.state in _SILENT else known.state
+    if stamp_ns is None:
+        return replace(known, heard_ns=now_ns, state=state)
+    return replace(
+        known,
+        heard_ns=now_ns,
+        state=state,
+        offset_ns=_offset(known, now_ns, stamp_ns - now_ns),
+        stamp_ns=max(known.stamp_ns, stamp_ns),
+    )
+
+
 def _offset(known: Member, now_ns: int, told_ns: int) -> int:
     """Return the best that is known of a clock.
 
@@ -253,7 +317,7 @@ def _offset(known: Member, now_ns: int, told_ns: int) -> int:
     grows old by the drift of the clocks; and after a silence nothing old is relied on, as the
     other's machine may have slept.
     """
-    if known.state != "up":
+    if known.state in _SILENT:
         return told_ns
     return max(told_ns, known.offset_ns - (now_ns - known.heard_ns) // CLOCK_DRIFT)
 

@@ -88,9 +88,9 @@ def stop_scenario() -> None:
 
 
 def status() -> Status:
-    """Return what this node is doing.
+    """Return what this node is doing, and how its own loops are.
 
     Blocks: never.
     Source: amoc_controller:get_status/0.
     """
-    return current_node().controller.status()
+    return current_node().local.status()

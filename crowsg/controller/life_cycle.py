@@ -8,6 +8,7 @@ from typing import Any
 from crowsg.config.settings import Settings, Values, compose
 from crowsg.config.variable import Declared
 from crowsg.errors import CrowsgError, InvalidThrottle, ScenarioFailed
+from crowsg.failpoints import failpoint
 from crowsg.metrics.recorder import Recorder
 from crowsg.rate import Rate
 from crowsg.scenario.callbacks import CallbackName, Callbacks
@@ -16,6 +17,11 @@ from crowsg.throttle.service import Throttles
 
 USER_RATE = "user_rate"
 STOP_TIMEOUT = "stop_timeout"
+INIT_TIMEOUT = "init_timeout"
+TERMINATE_TIMEOUT = "terminate_timeout"
+
+MAX_CALLBACK_S = 600.0
+"""What a callback may be given at the most."""
 
 ScenarioReference = str | Path | ModuleType
 Prepare = Callable[
@@ -66,12 +72,12 @@ class LifeCycle:
             What it returned.
 
         Raises:
-            ScenarioFailed: It raised, or its result is no settings; ``teardown`` was called in
-                the second case.
+            ScenarioFailed: It raised or took too long, or its result is no settings;
+                ``teardown`` was called in the last case.
 
         Blocks: until it returns.
         """
-        returned = self._callbacks.invoke(self._known, "setup")
+        returned = self._callbacks.invoke(self._known, "setup", self._limit(INIT_TIMEOUT))
         try:
             return self._merged(returned)
         except BaseException:
@@ -86,13 +92,14 @@ class LifeCycle:
         """Start ``user_rate``, call ``init`` and return its result.
 
         Raises:
-            ScenarioFailed: It raised; all throttles have ended then.
+            ScenarioFailed: It raised or took too long; all throttles have ended then.
 
         Blocks: until it returns.
         """
         try:
             self._throttles.start(USER_RATE, self._settings.get(USER_RATE))
-            return self._callbacks.invoke(self._known, "init")
+            failpoint("before_init")
+            return self._callbacks.invoke(self._known, "init", self._limit(INIT_TIMEOUT))
         except BaseException:
             self._throttles.stop_all()
             raise
@@ -103,6 +110,7 @@ class LifeCycle:
         Blocks: until it returns. What it raises is kept as ``trouble``.
         """
         self._throttles.stop_all()
+        failpoint("before_terminate")
         self._call_last("terminate", state, state=state)
 
     def tear_down(self) -> None:
@@ -117,6 +125,10 @@ class LifeCycle:
     def is_calling(self) -> bool:
         """Whether whoever asks is a callback that runs right now."""
         return self._callbacks.are_calling
+
+    def patience_s(self) -> float:
+        """Return the seconds that the callback which runs now may take, 0 where none does."""
+        return self._callbacks.patience_s()
 
     def cancel(self) -> None:
         """Kill the callback that runs right now, if one does; it then counts as failed."""
@@ -139,10 +151,14 @@ class LifeCycle:
     def _call_last(self, name: CallbackName, *args: Any, **metadata: Any) -> None:
         """Call a callback whose failure no longer changes what happens, only what is said."""
         try:
-            self._callbacks.invoke(self._known, name, *args, **metadata)
+            limit_s = self._limit(TERMINATE_TIMEOUT)
+            self._callbacks.invoke(self._known, name, limit_s, *args, **metadata)
         except ScenarioFailed as error:
             self.trouble.append(error)
             self._recorder.failures.record(error.__cause__ or error)
+
+    def _limit(self, name: str) -> float:
+        return float(self._settings.get(name))
 
     def _own_variables(self) -> list[Declared]:
         return [
@@ -164,6 +180,24 @@ class LifeCycle:
                 update=True,
                 secret=False,
             ),
+            Declared(
+                INIT_TIMEOUT,
+                "seconds that init and setup may take",
+                "crowsg",
+                default=30.0,
+                verify=_limit,
+                update=False,
+                secret=False,
+            ),
+            Declared(
+                TERMINATE_TIMEOUT,
+                "seconds that terminate and teardown may take",
+                "crowsg",
+                default=10.0,
+                verify=_limit,
+                update=True,
+                secret=False,
+            ),
         ]
 
     def _change_user_rate(self, name: str, rate: Rate) -> None:
@@ -180,6 +214,13 @@ def _start_rate(value: Any) -> tuple[bool, Any]:
     if rate.is_parallel:
         return False, "users start at a rate in time, not in parallel slots"
     return True, rate
+
+
+def _limit(value: Any) -> tuple[bool, Any]:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= MAX_CALLBACK_S:
+        return False, f"it must be a number of seconds above 0, at most {MAX_CALLBACK_S:g}"
+    return True, float(value)
 
 
 def _grace(value: Any) -> tuple[bool, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from crowsg.supervision import GreenletState
 from crowsg.throttle.info import ThrottleInfo
 from crowsg.users.counts import UserCounts
 
@@ -22,6 +23,8 @@ class Status:
         reason: Why the state is ``error``, otherwise empty.
         settings: The settings of that run, secrets masked.
         throttles: The throttles of that run, by name; those that have ended as they then stood.
+        greenlets: The node's own loops, by what they do: whether each runs, and how often it died;
+            without those that are not needed just now.
     """
 
     state: State
@@ -31,3 +34,4 @@ class Status:
     reason: str
     settings: dict[str, Any]
     throttles: Mapping[str, ThrottleInfo] = field(default_factory=dict)
+    greenlets: Mapping[str, GreenletState] = field(default_factory=dict)

@@ -46,6 +46,11 @@ class Hand:
         return self.waiting + self.running
 
     @property
+    def missing(self) -> int:
+        """Users that are gone with it, those included that its last beat does not know of."""
+        return self.present + max(0, self.asked - self.beat_asked)
+
+    @property
     def is_done(self) -> bool:
         """Whether all users it was given have ended."""
         # A beat that was on its way when users were added does not know of them.

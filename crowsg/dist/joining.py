@@ -37,6 +37,7 @@ class Joining:
         recruits: Whom else the master listens to.
         clock: Waits.
         spawn: Starts a function on a greenlet of this node.
+        came: Called with the name of each that has joined.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Joining:
         recruits: Recruits,
         clock: Clock,
         spawn: Callable[..., Any],
+        came: Callable[[str], object],
     ) -> None:
         self._members = members
         self._recruiting = recruiting
@@ -54,6 +56,7 @@ class Joining:
         self._recruits = recruits
         self._clock = clock
         self._spawn = spawn
+        self._came = came
         self._plan: Plan | None = None
         self._turned_away: set[int] = set()
         self._looked_after: set[str] = set()
@@ -124,6 +127,7 @@ class Joining:
             if self._members.peer(name).incarnation != incarnation:
                 raise Refused("stale", f"{name} began anew meanwhile")
             self._crew.take_in(name, incarnation)
+        self._came(name)
 
 
 def _may_pass(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from crowsg.controller.life_cycle import LifeCycle, ScenarioReference
 from crowsg.controller.machine import Controller
 from crowsg.dist.recruiting import Plan
 from crowsg.dist.snapshot import Snapshots
+from crowsg.journal import Journal
 from crowsg.throttle.processes import Processes
 from crowsg.throttle.service import Throttles
 
@@ -25,6 +26,7 @@ class Leadership:
         snapshots: What this node itself recorded.
         code: The code that workers get.
         plan: Loads a scenario here, and says what workers are told of it.
+        journal: Takes what is worth a later look.
     """
 
     controller: Controller
@@ -34,3 +36,4 @@ class Leadership:
     snapshots: Snapshots
     code: CodeServer
     plan: Callable[[str, ScenarioReference, Mapping[str, Any]], Plan]
+    journal: Journal

@@ -3,12 +3,9 @@
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
-import gevent
-from gevent.event import Event
-
-from crowsg.clock import SECOND, Clock
+from crowsg.clock import Clock
 from crowsg.cluster.exchange import Exchange, Sender
 from crowsg.cluster.members import Members
 from crowsg.cluster.membership import Member, State
@@ -17,10 +14,12 @@ from crowsg.dist.crew import Crew, Hand
 from crowsg.dist.dealing import Dealing
 from crowsg.dist.joining import Joining
 from crowsg.dist.leadership import Leadership
+from crowsg.dist.losses import Loss, Losses, Policy
 from crowsg.dist.orders import Order, Orders
 from crowsg.dist.overview import NodeInfo, Overview, info_of
 from crowsg.dist.recruiting import Plan, Recruiting
 from crowsg.dist.recruits import Recruits
+from crowsg.dist.standing import Standing
 from crowsg.dist.tally import Tally
 from crowsg.errors import (
     NotAMaster,
@@ -34,7 +33,7 @@ from crowsg.errors import (
 PULL_S = 1.0
 """How often what the workers recorded is taken."""
 
-_LOOK_AGAIN_NS = SECOND
+_LOOK_AGAIN_S = 1.0
 _STOP: Order = ("run_stop", {})
 
 _LOGGER = logging.getLogger("crowsg")
@@ -47,8 +46,9 @@ class Master:
         over: Set while no run is going on or ending.
         idle: Set while all users that were given to workers have ended.
         unkillable: Set when users somewhere survived their last kill.
-        deserted: Set while a run has no workers.
         crew: The workers.
+        losses: Those that were lost.
+        standing: How the run stands with them.
         tally: What all nodes recorded in the current or last run.
         scenario: The scenario of that run; "" before the first.
         trouble: What ``terminate`` and ``teardown`` raised, anywhere.
@@ -83,21 +83,23 @@ class Master:
         self._clock = clock
         self._spawn = spawn
         self._claim = claim
+        self._journal = lead.journal
         self.over = lead.controller.over
-        self.idle, self.unkillable, self.deserted = Event(), Event(), Event()
-        self.idle.set()
         self.crew = Crew()
+        self.losses = Losses()
+        self.standing = Standing(self.crew, self.losses, lambda: self.state == "running", clock)
+        self.idle, self.unkillable = self.standing.idle, self.standing.unkillable
         self.trouble: list[ScenarioFailed] = []
         self.scenario = ""
         self._claimed: ScenarioReference | None = None
         self._plan: Plan | None = None
         self._state = "idle"
-        self._is_ending = False
-        self._ended = Event()
+        self._is_ending = self._pulls_itself = False
         self.tally = Tally(exchange, orders, lead.snapshots, clock)
         self._dealing = Dealing(exchange, members, orders, lead.processes, spawn, self.is_worker)
         self._recruits = Recruits(self.crew, self._dealing)
-        self._joining = Joining(members, recruiting, self.crew, self._recruits, clock, spawn)
+        came = self.standing.await_no_more
+        self._joining = Joining(members, recruiting, self.crew, self._recruits, clock, spawn, came)
 
     def register(self) -> None:
         """Listen to workers."""
@@ -140,7 +142,11 @@ class Master:
         return life == sender.incarnation
 
     def start(
-        self, run: str, scenario: ScenarioReference, settings: Mapping[str, Any]
+        self,
+        run: str,
+        scenario: ScenarioReference,
+        settings: Mapping[str, Any],
+        on_loss: Policy = "keep",
     ) -> tuple[str, ...]:
         """Start a scenario on every node that is there, or on none.
 
@@ -148,6 +154,7 @@ class Master:
             run: Names the run.
             scenario: A file, or the name of a module on the code paths of this node.
             settings: Values by name.
+            on_loss: What follows from the loss of a worker.
 
         Returns:
             The names of the workers.
@@ -170,6 +177,7 @@ class Master:
         self._lead.controller.lead()
         # Before the scenario is loaded, which may let others run.
         self._claimed = scenario
+        self.losses.begin(on_loss)
         try:
             self._start(self._planned(run, scenario, settings), lives)
         except BaseException:
@@ -209,15 +217,18 @@ class Master:
             lives = self.crew.incarnations(member.name for member in self._members.up())
             self._lose_strangers(self.tally.pull(self._plan.run, lives))
 
-    def pull_each_second(self) -> None:
-        """Take what the workers recorded until the run is over, where nobody else does."""
-        plan = self._plan
-        while self._plan is plan and plan is not None:
-            try:
+    def pull_by_itself(self) -> None:
+        """Let ``pull_each_second`` take what the workers record, until the run is over."""
+        self._pulls_itself = True
+
+    def pull_each_second(self) -> NoReturn:
+        """Take what the workers recorded, in runs in which nobody else does.
+
+        Blocks: for ever.
+        """
+        while True:
+            if self._pulls_itself:
                 self.pull()
-            # One fault must not end what is looked at for hours.
-            except Exception:
-                _LOGGER.exception("what the workers recorded could not be taken")
             self._clock.sleep(PULL_S)
 
     def overview(self) -> Overview:
@@ -235,12 +246,11 @@ class Master:
             (own, *others),
         )
 
-    def give(self, node: str, count: int) -> None:
+    def give(self, hand: Hand | None, count: int) -> None:
         """Note that a worker is given so many users more."""
-        hand = self.crew.hand(node)
         if hand is not None:
             hand.asked += count
-            self._look()
+            self.standing.look()
 
     def _planned(self, run: str, scenario: ScenarioReference, settings: Mapping[str, Any]) -> Plan:
         self.crew.clear()
@@ -248,6 +258,7 @@ class Master:
         self._plan = self._lead.plan(run, scenario, settings)
         self._plan.keeps_lives = self.tally.keeps_lives
         self.scenario = self._plan.scenario
+        self._journal.note("leads", run=run)
         self._lead.throttles.own(self._lead.processes)
         self._dealing.begin(run)
         self.tally.begin()
@@ -257,7 +268,7 @@ class Master:
         """Let the run go on that has started; returns the names of its workers."""
         assert self._plan is not None
         self._state = "running"
-        self._look()
+        self.standing.look()
         names = self.crew.names()
         self._joining.open(self._plan)
         for member in self._members.all():
@@ -294,12 +305,15 @@ class Master:
             self._lose(hand)
 
     def _lose(self, hand: Hand) -> None:
-        # It would count anew what is counted already.
-        self._joining.turn_away(hand.incarnation)
+        loss = Loss(hand.name, hand.missing)
+        _LOGGER.error("%s", loss)
+        self._journal.note("lost", name=hand.name, incarnation=hand.incarnation)
         self.crew.let_go(hand.name)
         self.tally.lose(hand)
         self._dealing.dismiss(hand.name)
-        self._look()
+        self.standing.lose(loss)
+        # One that lives after all may take part anew, once it has left what it still does.
+        self._joining.note(hand.name)
 
     def _lose_strangers(self, failures: Mapping[str, Exception]) -> None:
         """Give up workers that say they are none; what they still had is lost."""
@@ -329,7 +343,10 @@ class Master:
             return totals.lives_from(sender.name, sender.incarnation)
         self.crew.let_go(sender.name)
         self._dealing.dismiss(sender.name)
-        self._look()
+        if "fenced" in body:
+            # All is counted, but its users are gone, as those of one that is lost.
+            self.standing.lose(Loss(sender.name, int(body["fenced"])))
+        self.standing.look()
         return None
 
     def _hear_beat(self, sender: Sender, beat: Mapping[str, Any]) -> None:
@@ -340,7 +357,7 @@ class Master:
         hand = self.crew.hand(sender.name)
         if hand is not None:
             hand.hear(beat)
-            self._look()
+            self.standing.look()
 
     def _release(self, sender: Sender) -> None:
         """Tell a node that it takes no part in the run it works in; it may never have heard so."""
@@ -349,19 +366,13 @@ class Master:
             if peer.incarnation == sender.incarnation:
                 self._exchange.tell(peer, "released", {}, sender.run)
 
-    def _look(self) -> None:
-        _switch(self.idle, self.crew.is_done)
-        _switch(self.unkillable, self.crew.has_unkillable)
-        _switch(self.deserted, self._state == "running" and not self.crew.names())
-        _switch(self._ended, self.crew.has_ended)
-
     def _end(self, plan: Plan) -> None:
         crew = self.crew
         try:
             self._joining.close()
             while not crew.has_ended:
                 self._orders.give_all(plan.run, crew.at_work(), lambda _: _STOP)
-                self._wait_for_the_end()
+                self.standing.wait_for_the_end(_LOOK_AGAIN_S)
             self.tally.pull_last(plan.run, crew)
             for name in crew.names():
                 self._dealing.dismiss(name)
@@ -372,26 +383,15 @@ class Master:
         finally:
             self._forget("stopped")
 
-    def _wait_for_the_end(self) -> None:
-        look_again = Event()
-        timer = self._clock.call_later(_LOOK_AGAIN_NS, look_again.set)
-        gevent.wait([self._ended, look_again], count=1)
-        timer.cancel()
-
     def _forget(self, state: str) -> None:
         for name in self.crew.names():
             self._dealing.dismiss(name)
         if self._plan is not None:
             self._lead.code.release(self._plan.run)
+            self._journal.note("over", run=self._plan.run, outcome=state)
         # What setup, teardown or the init of a late node has started.
         self._lead.throttles.stop_all()
         self._lead.throttles.own()
-        self._claimed, self._plan, self._state, self._is_ending = None, None, state, False
+        self._claimed, self._plan, self._state = None, None, state
+        self._is_ending = self._pulls_itself = False
         self._lead.controller.lead_no_more()
-
-
-def _switch(event: Event, is_set: bool) -> None:
-    if is_set:
-        event.set()
-    else:
-        event.clear()

@@ -9,6 +9,7 @@ from typing import Any
 from crowsg.cluster.wire_errors import from_wire
 from crowsg.code.bundle import Bundle
 from crowsg.code.server import CodeServer
+from crowsg.controller.life_cycle import MAX_CALLBACK_S
 from crowsg.dist.asking import ask_all
 from crowsg.dist.orders import Orders
 from crowsg.dist.run_settings import packed
@@ -17,8 +18,8 @@ from crowsg.errors import ScenarioFailed, StartRefused
 LOAD_S = 60.0
 """Seconds for loading a scenario and verifying its settings."""
 
-INIT_S = 600.0
-"""Seconds for ``init``, and for ``terminate`` where a run is dropped."""
+INIT_S = MAX_CALLBACK_S + 30.0
+"""Seconds for ``init``, and for ``terminate`` where a run is dropped; each limits itself."""
 
 _LOGGER = logging.getLogger("crowsg")
 

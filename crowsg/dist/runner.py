@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from crowsg.dist.losses import Loss
 from crowsg.dist.master import Master
 from crowsg.dist.steering import Steering
 from crowsg.errors import ScenarioFailed
@@ -20,7 +21,7 @@ class ClusterRunner:
         self.over = master.over
         self.idle = master.idle
         self.unkillable = master.unkillable
-        self.deserted = master.deserted
+        self.deserted = master.standing.deserted
         self._master = master
         self._steering = steering
 
@@ -35,9 +36,21 @@ class ClusterRunner:
         """What ``terminate`` and ``teardown`` raised, on any node."""
         return self._master.trouble
 
+    @property
+    def desertion(self) -> str:
+        """Why the run cannot go on."""
+        return self._master.standing.desertion
+
+    @property
+    def losses(self) -> Sequence[Loss]:
+        """The workers that were lost."""
+        return self._master.losses.all
+
     def start(self, options: RunOptions) -> None:
         """Start the scenario on all workers and deal its users to them, or let them arrive."""
-        self._master.start(options.run_id, options.scenario, options.settings)
+        # Where users arrive, those who are left take the permits of the others in any case.
+        policy = "keep" if _gets_back_anyway(options) else options.on_node_loss
+        self._master.start(options.run_id, options.scenario, options.settings, policy)
         if options.arrivals:
             self._steering.let_arrive(options.last_id)
         else:
@@ -50,3 +63,7 @@ class ClusterRunner:
     def kill_users(self) -> None:
         """Leave no further grace; never blocks."""
         self._master.kill_users()
+
+
+def _gets_back_anyway(options: RunOptions) -> bool:
+    return options.arrivals and options.on_node_loss == "refill"

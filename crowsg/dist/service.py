@@ -14,11 +14,13 @@ from crowsg.code.server import CodeServer
 from crowsg.controller.life_cycle import ScenarioReference
 from crowsg.controller.machine import MAX_USER_ID, check_count
 from crowsg.dist.asking import ask_all
+from crowsg.dist.greenlets import Greenlets
+from crowsg.dist.handing_in import CALL_S
 from crowsg.dist.master import Master
 from crowsg.dist.overview import NodeInfo, Overview
 from crowsg.dist.run_settings import packed, unpacked
 from crowsg.dist.steering import Nodes, Steering
-from crowsg.dist.worker import CALL_S, Worker
+from crowsg.dist.worker import Worker
 from crowsg.errors import BadNodes, CrowsgError, InvalidRange, NoSuchScenario, Refused
 
 FORWARD_S = 900.0
@@ -29,26 +31,25 @@ class Dist:
     """What ``crowsg.dist`` forwards to.
 
     Args:
-        name: Name of this node.
         exchange, members: How the others are reached.
         master, steering: The runs that this node leads.
         worker: The runs of others that it takes part in.
         code: The code it can bring to others.
+        greenlets: How the loops of all nodes are.
         spawn: Starts a function on a greenlet of this node.
     """
 
     def __init__(
         self,
-        name: str,
         exchange: Exchange,
         members: Members,
         master: Master,
         steering: Steering,
         worker: Worker,
         code: CodeServer,
+        greenlets: Greenlets,
         spawn: Callable[..., Any],
     ) -> None:
-        self._name = name
         self._exchange = exchange
         self._members = members
         self._master = master
@@ -68,6 +69,7 @@ class Dist:
             "stop": lambda told: self.stop(),
             "distribute": lambda told: self.distribute(_module(told["name"])),
             "overview": lambda told: self.overview().as_dict(),
+            "greenlets": lambda told: greenlets.of_all(),
             "own_overview": lambda told: self._master.overview().as_dict(),
         }
 
@@ -83,7 +85,7 @@ class Dist:
         if count > MAX_USER_ID:
             raise InvalidRange(1, count, 0)
         workers = self._master.start(str(uuid.uuid4()), scenario, settings or {})
-        self._spawn(self._master.pull_each_second)
+        self._master.pull_by_itself()
         return self._steering.add(count) if count else dict.fromkeys(workers, 0)
 
     def add(self, count: int, nodes: Nodes = None) -> dict[str, int]:
@@ -155,7 +157,7 @@ class Dist:
 
         Blocks: until every node has it.
         """
-        here = {self._name: {self._code.add_module(name): "known"}}
+        here = {self._exchange.identity.name: {self._code.add_module(name): "known"}}
         return {**here, **self.distribute_code()}
 
     def _bring_code(self, node: str) -> dict[str, str]:

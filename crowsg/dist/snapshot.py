@@ -24,6 +24,7 @@ from crowsg.dist.packed import (
     packed,
     packed_operation,
 )
+from crowsg.failpoints import failpoint
 from crowsg.health.monitor import Health, Reading
 from crowsg.health.record import HealthRecord, HealthSummary
 from crowsg.metrics.declared import Declaration
@@ -135,6 +136,7 @@ class Snapshots:
         Blocks: between two operations, so that many of them hold up nobody; and while another
             snapshot is taken, so that a higher number never tells of less.
         """
+        failpoint("before_snapshot")
         with self._taking:
             operations = self._operations()
             # No switch from here to the end: all of this is of one moment.

@@ -10,15 +10,18 @@ from crowsg.cluster.exchange import Exchange, Peer, Sender
 from crowsg.cluster.identity import Identity
 from crowsg.cluster.link import Link
 from crowsg.cluster.members import Members
-from crowsg.cluster.membership import Member, Membership, State
+from crowsg.cluster.membership import GONE, Member, Membership, State
+from crowsg.dist.carriers import Carriers
+from crowsg.dist.greenlets import Greenlets
 from crowsg.dist.leadership import Leadership
 from crowsg.dist.master import Master
 from crowsg.dist.orders import Orders
 from crowsg.dist.recruiting import Recruiting
 from crowsg.dist.runner import ClusterRunner
+from crowsg.dist.self_ping import SelfPing
 from crowsg.dist.service import Dist
 from crowsg.dist.steering import Steering
-from crowsg.dist.worker import Carriers, Worker
+from crowsg.dist.worker import Worker
 from crowsg.errors import NotEnoughNodes, Refused
 from crowsg.telemetry.bus import Bus
 from crowsg.users.inbox import Inbox
@@ -60,28 +63,43 @@ class Station:
     ) -> None:
         name = identity.name
         self._clock = clock
+        self._spawn = spawn
         self._carriers = carriers
         self._telemetry = telemetry
-        exchange = self._exchange = Exchange(identity, link, clock, _LOGGER)
-        members = self.members = Members(exchange, Membership(identity), clock, spawn)
+        exchange = self._exchange = Exchange(identity, link, clock, _LOGGER, carriers.journal)
+        members = self.members = self._build_members(identity)
         orders = Orders(exchange, members, spawn)
         recruiting = Recruiting(orders, carriers.code, spawn)
         self.master = Master(exchange, members, orders, recruiting, lead, clock, spawn, self._claim)
         self.worker = Worker(name, exchange, members, carriers, clock, spawn, self._leads)
-        self.steering = Steering(self.master, orders, lead.life)
+        self.steering = Steering(self.master, members, orders, lead.life)
+        self.master.standing.on_owed(lambda: spawn(self.steering.refill))
         self.dist = Dist(
-            name,
             exchange,
             members,
             self.master,
             self.steering,
             self.worker,
             carriers.code,
+            Greenlets(exchange, members, carriers.greenlets, spawn),
             spawn,
         )
+        self._self_ping = SelfPing(exchange, link, telemetry, clock, spawn, carriers.keep)
         home = name, identity.incarnation
         self._outbox = Outbox(home, clock, spawn, self._deliver, self._is_up)
         self._inbox = Inbox(self._outbox, carriers.crowd.find)
+        carriers.journal.watch(self._seen_by_the_master)
+
+    def _build_members(self, identity: Identity) -> Members:
+        return Members(
+            self._exchange,
+            Membership(identity),
+            self._clock,
+            self._spawn,
+            keep=self._carriers.keep,
+            blocked_by=self._carriers.health.watchdog.blocked_by,
+            journal=self._carriers.journal,
+        )
 
     @property
     def address(self) -> str:
@@ -109,8 +127,13 @@ class Station:
         self._exchange.answer("code_finish", lambda sender, body: code.installed(body, sender.name))
         self._exchange.answer("mail", self._take_mail)
         self.members.on_change(self._note_change)
+        self.worker.on_lost(self._note_loss)
         self._exchange.open()
         self.members.start()
+        self._self_ping.start()
+        self.worker.start()
+        self._carriers.health.standstill.on_end(self.worker.go_on)
+        self._carriers.keep("master: snapshots", self.master.pull_each_second)
         self.members.join(join)
 
     def wait_for(self, count: int, seconds: float, is_hopeless: Callable[[], bool] = bool) -> None:
@@ -154,6 +177,7 @@ class Station:
 
     def close(self) -> None:
         """Let go of everything."""
+        self._self_ping.stop()
         self._exchange.close()
 
     def runner(self) -> ClusterRunner:
@@ -176,15 +200,26 @@ class Station:
         """Return how many other nodes are in each state."""
         return Counter(member.state for member in self.members.all())
 
+    def _seen_by_the_master(self) -> dict[str, Any] | None:
+        """Return how the run stands in the eyes of this node; None where it leads none."""
+        if not self.master.is_leading:
+            return None
+        users = self.master.tally.totals.users().as_dict()
+        return {"users": users, "nodes": {each.name: each.state for each in self.members.all()}}
+
     def _note_change(self, member: Member, before: State | None) -> None:
-        if member.state == "up" and before != "suspect":
+        if member.state == "up" and (before is None or before in GONE):
             self._tell("connect_nodes", member)
         if not member.is_gone:
             return
         self._tell("nodedown", member)
         if self.worker.works_for(member.name):
-            self._tell("master_node_down", member)
             self.worker.master_is_gone()
+
+    def _note_loss(self, master: str) -> None:
+        for member in self.members.all():
+            if member.name == master:
+                self._tell("master_node_down", member)
 
     def _tell(self, event: str, member: Member) -> None:
         self._telemetry.execute(

@@ -1,10 +1,12 @@
 """The verbs that steer a run of the cluster while it goes on; only its master takes them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from gevent.lock import BoundedSemaphore
 
+from crowsg.cluster.members import Members
 from crowsg.controller.life_cycle import LifeCycle
 from crowsg.controller.machine import MAX_USER_ID, check_count
 from crowsg.dist.asking import Answers
@@ -13,7 +15,7 @@ from crowsg.dist.orders import Orders
 from crowsg.dist.recruiting import Plan
 from crowsg.dist.run_settings import packed
 from crowsg.dist.spread import blocks, removals, shares
-from crowsg.errors import BadNodes, InvalidRange, NoWorkers
+from crowsg.errors import BadNodes, InvalidRange, NotAMaster, NoWorkers
 
 IDS_OF_A_NODE = 1 << 40
 """Ids that each node has to itself where users arrive."""
@@ -27,12 +29,14 @@ class Steering:
 
     Args:
         master: Whose run.
+        members: Tells who is up.
         orders: How workers are told.
         life: That of the master itself, for its settings.
     """
 
-    def __init__(self, master: Master, orders: Orders, life: LifeCycle) -> None:
+    def __init__(self, master: Master, members: Members, orders: Orders, life: LifeCycle) -> None:
         self._master = master
+        self._members = members
         self._orders = orders
         self._life = life
         self._run = ""
@@ -40,6 +44,7 @@ class Steering:
         # Where users arrive, every node counts on from what it was given last.
         self._ranges = 0
         self._turn = BoundedSemaphore(1)
+        self._refilling = BoundedSemaphore(1)
 
     def add(self, count: int, nodes: Nodes = None) -> dict[str, int]:
         """Deal new users with the next ids to workers; see ``crowsg.dist.add``."""
@@ -56,7 +61,7 @@ class Steering:
                         for name, share in zip(names, shares(count, len(names)), strict=True)
                     },
                 )
-            return self._add_block(self._last_id + 1, self._last_id + count, nodes)
+            return self._deal(plan, self._next_block(count, nodes))
 
     def add_block(self, first_id: int, last_id: int, nodes: Nodes = None) -> dict[str, int]:
         """Deal the users of a block of ids to workers.
@@ -87,6 +92,16 @@ class Steering:
             }
             answers = self._tell(plan, list(told), lambda name: ("users_arrive", told[name]))
             answers.required("let_arrive")
+
+    def refill(self) -> None:
+        """Start new users in place of those that were lost with their nodes, where there are any.
+
+        Blocks: until they are dealt to workers. What fails is left for the next time.
+        """
+        losses = self._master.losses
+        with self._refilling, suppress(NotAMaster, NoWorkers, InvalidRange):
+            while losses.owed and self._refill_once(losses.owed):
+                pass
 
     def remove(self, count: int, force: bool = False, nodes: Nodes = None) -> dict[str, int]:
         """End users where they are; see ``crowsg.dist.remove``."""
@@ -121,12 +136,35 @@ class Steering:
             return updated.saying(dict.fromkeys(names, "updated")).required("update_settings")
 
     def _add_block(self, first_id: int, last_id: int, nodes: Nodes) -> dict[str, int]:
-        plan, names = self._open("add"), self._chosen(nodes)
+        plan = self._open("add")
+        return self._deal(plan, self._block(first_id, last_id, nodes))
+
+    def _next_block(self, count: int, nodes: Nodes) -> dict[str, range]:
+        return self._block(self._last_id + 1, self._last_id + count, nodes)
+
+    def _block(self, first_id: int, last_id: int, nodes: Nodes) -> dict[str, range]:
+        names = self._chosen(nodes)
+        if nodes is None:
+            # Who is silent or blocked would not take them.
+            up = {member.name for member in self._members.up()}
+            names = [name for name in names if name in up] or names
         if not self._last_id < first_id <= last_id <= MAX_USER_ID:
             raise InvalidRange(first_id, last_id, self._last_id)
         # Before the calls: what a node failed to take is never given to another one.
         self._last_id = last_id
-        return self._deal(plan, blocks(first_id, last_id + 1 - first_id, names))
+        return blocks(first_id, last_id + 1 - first_id, names)
+
+    def _refill_once(self, owed: int) -> bool:
+        """Deal new users to workers; returns whether all were taken."""
+        with self._turn:
+            plan = self._open("refill")
+            dealt = self._next_block(owed, None)
+            answers = self._try_to_deal(plan, dealt)
+            # Of one that is lost by now the loss tells: its users are owed anew.
+            failed = [name for name in answers.failures if self._master.crew.hand(name)]
+            missing = sum(len(dealt[name]) for name in failed)
+            self._master.losses.settle(owed - missing)
+            return not missing
 
     def _open(self, call: str) -> Plan:
         plan = self._master.running(call)
@@ -149,14 +187,17 @@ class Steering:
 
     def _deal(self, plan: Plan, dealt: Mapping[str, range]) -> dict[str, int]:
         counts = {name: len(ids) for name, ids in dealt.items()}
-        wanted = [name for name in dealt if counts[name]]
-        for name in wanted:
-            self._master.give(name, counts[name])
-        answers = self._tell(plan, wanted, lambda name: ("users_add", _block(dealt[name])))
-        for name in answers.failures:
-            self._master.give(name, -counts[name])
-        answers.saying(counts).required("add")
+        self._try_to_deal(plan, dealt).saying(counts).required("add")
         return counts
+
+    def _try_to_deal(self, plan: Plan, dealt: Mapping[str, range]) -> Answers[Any]:
+        hands = {name: self._master.crew.hand(name) for name, ids in dealt.items() if ids}
+        for name, hand in hands.items():
+            self._master.give(hand, len(dealt[name]))
+        answers = self._tell(plan, list(hands), lambda name: ("users_add", _ends(dealt[name])))
+        for name in answers.failures:
+            self._master.give(hands[name], -len(dealt[name]))
+        return answers
 
     def _chosen(self, nodes: Nodes) -> list[str]:
         known = self._master.crew.names()
@@ -186,5 +227,5 @@ def _removed(removed: Mapping[str, int], last: Answers[int]) -> dict[str, int]:
     return {name: n for name, n in removed.items() if n or name not in last.failures}
 
 
-def _block(ids: range) -> dict[str, int]:
+def _ends(ids: range) -> dict[str, int]:
     return {"first": ids[0], "last": ids[-1]}

@@ -116,7 +116,8 @@ class Totals:
         if not self.keeps_lives:
             return MAX_WHOLE
         part = self._nodes.last_part(node, incarnation)
-        return 0 if part is None else part.lives_from
+        # One that was lost and takes part again begins anew.
+        return 0 if part is None or part.is_lost else part.lives_from
 
     def has_more(self, node: str, incarnation: int) -> bool:
         """Whether more users ended than the newest snapshot of the node told of: ask again."""

@@ -7,7 +7,6 @@ controller, and what its throttles need.
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,48 +17,30 @@ from crowsg.clock import Clock
 from crowsg.cluster.exchange import Exchange, Peer, Sender
 from crowsg.cluster.limited_log import LimitedLog
 from crowsg.cluster.members import Members
+from crowsg.cluster.membership import FENCE_S
 from crowsg.cluster.wire_errors import to_wire
-from crowsg.code.server import CodeServer
-from crowsg.config.settings import Settings
-from crowsg.controller.arriving import Arriving
-from crowsg.controller.machine import Controller
+from crowsg.dist.carriers import Carriers
 from crowsg.dist.commands import Command, commands_of
 from crowsg.dist.drops import Drops
+from crowsg.dist.fence import AGE_S, Fence
+from crowsg.dist.handing_in import CALL_S, HandingIn
 from crowsg.dist.run_settings import unpacked
-from crowsg.dist.snapshot import Snapshots
-from crowsg.errors import CrowsgError, MasterIsSet, Refused, Unreachable
+from crowsg.errors import MasterIsSet, Refused
+from crowsg.failpoints import failpoint
+from crowsg.supervision import Kept
 from crowsg.throttle.remote import RemoteOwner
-from crowsg.throttle.service import Throttles
-from crowsg.users.crowd import Crowd
 
 BEAT_S = 0.1
-CALL_S = 5.0
-"""Seconds a call to the master may take."""
-
-_HAND_IN_TRIES = 3
-
 _LOGGER = logging.getLogger("crowsg")
 
 
 @dataclass(frozen=True, slots=True)
-class Carriers:
-    """The services of a node that carry its part of a run."""
-
-    controller: Controller
-    arriving: Arriving
-    crowd: Crowd
-    settings: Settings
-    throttles: Throttles
-    code: CodeServer
-    snapshots: Snapshots
-
-
-@dataclass(frozen=True, slots=True)
 class Service:
-    """Whom a node works for, and in which run."""
+    """Whom a node works for, in which run, and since when."""
 
     master: Peer
     run: str
+    since_ns: int
 
     def is_of(self, sender: Sender) -> bool:
         """Whether a message belongs to the run, and comes from its master."""
@@ -72,6 +53,7 @@ class Worker:
 
     Attributes:
         last_master: Whom it worked for last, unless it has led a run of its own since.
+        has_lost_master: Whether the last run it took part in ended as its master was lost.
 
     Args:
         name: Name of this node.
@@ -99,14 +81,21 @@ class Worker:
         self._carriers = carriers
         self._clock = clock
         self._spawn = spawn
+        self._keep = carriers.keep
         self._leads = leads
+        self._journal = carriers.journal
+        self.has_lost_master = False
+        self._stuck: list[Callable[[], object]] = []
+        self._lost: list[Callable[[str], object]] = []
         self.last_master: Peer | None = None
         self._service: Service | None = None
         self._given_up: Service | None = None
+        self._fenced: Service | None = None
         self._is_starting = False
         self._drops = Drops()
         self._complaints = LimitedLog(_LOGGER, clock, lines_per_second=1)
-        self._beating: Any = None
+        self._beating: Kept | None = None
+        self._handing_in = HandingIn(self.call_master, carriers.snapshots)
         self._changing = BoundedSemaphore(1)
         self._beginning: Any = None
 
@@ -129,6 +118,18 @@ class Worker:
         self._exchange.take("leases", self._take_leases)
         self._exchange.take("released", self._hear_of_the_end)
 
+    def start(self) -> None:
+        """Begin to watch over the word of masters."""
+        self._keep("worker: fence", Fence(self._clock, self._confirmed_ns, self._close).watch)
+
+    def on_lost(self, callback: Callable[[str], object]) -> None:
+        """Call ``callback(name)`` when a run ends here as its master is lost."""
+        self._lost.append(callback)
+
+    def on_stuck(self, callback: Callable[[], object]) -> None:
+        """Call ``callback()`` when a run has ended but for users that could not be killed."""
+        self._stuck.append(callback)
+
     @property
     def service(self) -> Service | None:
         """Whom this node works for; None for nobody."""
@@ -143,6 +144,7 @@ class Worker:
         if self._service is not None:
             raise MasterIsSet(self._name, self._service.master.name)
         self.last_master = None
+        self.has_lost_master = False
 
     def call_master(self, method: str, body: Any, timeout_s: float = CALL_S) -> Any:
         """Call the master of the run.
@@ -171,28 +173,8 @@ class Worker:
         if service is None:
             return
         self._end_run(service)
-        try:
-            self._hand_in_all()
-        except CrowsgError as error:
-            # A master that does not know the run any more has it all.
-            if not (isinstance(error, Refused) and error.kind in ("stale", "unknown")):
-                _LOGGER.warning("the master did not take the last of what was counted: %s", error)
+        self._handing_in.leave()
         self._let_go(service)
-
-    def _hand_in_all(self) -> None:
-        """Tell the master all, also of more users than fit into one snapshot."""
-        lives_from = None
-        while True:
-            snapshot = self._carriers.snapshots.take(lives_from)
-            lives_from = self._insist("worker_leaves", {"snapshot": snapshot})
-            if lives_from is None:
-                break
-
-    def _insist(self, method: str, body: Any) -> Any:
-        for _ in range(_HAND_IN_TRIES - 1):
-            with suppress(Unreachable):
-                return self.call_master(method, body)
-        return self.call_master(method, body)
 
     def works_for(self, name: str) -> bool:
         """Whether a node is the master of this one."""
@@ -201,9 +183,55 @@ class Worker:
     def master_is_gone(self) -> None:
         """End the run of a master that is dead or has left."""
         service = self._service
-        if service is not None:
-            _LOGGER.error("the master is gone: its run ends here")
-            self._give_up(service)
+        if service is not None and self._given_up is not service:
+            _LOGGER.error("the master %s is gone: its run ends here", service.master.name)
+            self._lose_master(service)
+
+    def go_on(self, stood_still_s: float) -> None:
+        """Go on after the process stood still, or end a run whose master does not count on it.
+
+        Called in the hub, before any user has its turn: none takes another step.
+        """
+        if stood_still_s >= AGE_S and self._service is not None:
+            self._carriers.crowd.end_here()
+            self._close()
+
+    def _confirmed_ns(self) -> int | None:
+        service = self._service
+        if service is None:
+            return None
+        master = service.master.name, service.master.incarnation
+        known = (each for each in self._members.all() if (each.name, each.incarnation) == master)
+        # Whoever lets a node take part has heard of it.
+        return next((max(each.confirmed_ns, service.since_ns) for each in known), None)
+
+    def _close(self) -> None:
+        """Let no user take another step: in a moment the master gives to others what it has."""
+        service = self._service
+        if service is None or self._fenced is service:
+            return
+        self._fenced = service
+        silent = "no word from the master %s for %g s: its run ends here"
+        _LOGGER.error(silent, service.master.name, FENCE_S)
+        self._journal.note("fence", run=service.run)
+        self._members.is_fenced = True
+        if self._given_up is not service:
+            self._lose_master(service)
+        self._carriers.crowd.stop_all(at_once=True)
+
+    def _lose_master(self, service: Service) -> None:
+        self.has_lost_master = True
+        self._given_up = service
+        counts = self._carriers.crowd.counts()
+        self._spawn(self._abandon, service, counts.waiting + counts.running)
+        for callback in self._lost:
+            callback(service.master.name)
+
+    def _abandon(self, service: Service, missing: int) -> None:
+        """End a run whose master is silent; what was counted it may get after all."""
+        self._end_run(service)
+        self._handing_in.say_last(missing)
+        self._let_go(service)
 
     def _hear_of_the_end(self, sender: Sender, body: object) -> None:
         """Leave a run of which the master says that this node takes no part in it any more."""
@@ -237,7 +265,8 @@ class Worker:
             self._drops.refuse(sender, body["number"])
             master = self._members.peer(sender.name)
             self._carriers.code.pin(body["digests"], sender.run)
-            self._service = service = Service(master, sender.run)
+            self._service = service = Service(master, sender.run, self._clock.now_ns())
+            self.has_lost_master = False
             self._is_starting = True
             try:
                 self._prepare(body)
@@ -245,7 +274,8 @@ class Worker:
                 self._carriers.controller.drop()
                 self._let_go(service)
                 raise
-            self._beating = self._spawn(self._beat)
+            self._journal.note("configure", run=service.run, digests=body["digests"])
+            self._beating = self._keep("worker: beat", self._beat)
 
     def _refuse_while_taken(self, sender: Sender) -> None:
         service = self._service
@@ -276,6 +306,8 @@ class Worker:
             finally:
                 self._beginning = None
                 self._is_starting = False
+            failpoint("after_begin")
+            self._journal.note("begin", run=sender.run)
 
     def _drop(self, sender: Sender, body: Mapping[str, Any]) -> None:
         """Leave a run that did not begin everywhere."""
@@ -316,13 +348,18 @@ class Worker:
         if self._service is not service:
             return
         self._service, self.last_master = None, service.master
+        self._members.is_fenced = False
+        self._journal.note("released", run=service.run)
         self._carriers.code.release(service.run)
         if self._beating is not None:
-            self._beating.kill(block=False)
+            self._beating.stop()
             self._beating = None
         # What a user that could not be killed, or terminate, has started.
         self._carriers.throttles.stop_all()
         self._carriers.throttles.own()
+        if self._carriers.crowd.unkillable.is_set():
+            for callback in self._stuck:
+                callback()
 
     def _beat(self) -> None:
         while True:
@@ -333,8 +370,10 @@ class Worker:
             self._clock.sleep(BEAT_S)
 
     def _tell_beat(self) -> None:
+        failpoint("before_beat")
         carriers, service = self._carriers, self._service
-        if service is None:
+        # What it says while it leaves would be taken for how it was.
+        if service is None or self._given_up is service:
             return
         counts = carriers.crowd.counts()
         beat = {

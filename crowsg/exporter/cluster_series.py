@@ -13,6 +13,7 @@ NOTED_EVENTS: tuple[EventName, ...] = (
     ("crowsg", "cluster", "connect_nodes"),
     ("crowsg", "cluster", "nodedown"),
     ("crowsg", "cluster", "master_node_down"),
+    ("crowsg", "cluster", "deaf"),
 )
 
 
@@ -45,7 +46,7 @@ class ClusterSeries:
             nodes.add_metric([state], states.get(state, 0))
         yield nodes
         events = CounterMetricFamily(
-            "crowsg_cluster_events", "What happened to other nodes.", labels=["event"]
+            "crowsg_cluster_events", "What happened to nodes; deaf: this one.", labels=["event"]
         )
         for event, count in self._events.items():
             events.add_metric([event], count)

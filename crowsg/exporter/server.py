@@ -15,6 +15,7 @@ from gevent.pywsgi import LoggingLogAdapter, WSGIHandler, WSGIServer
 
 from crowsg.errors import InvalidAddress
 from crowsg.exporter.exposition import CONTENT_TYPE
+from crowsg.supervision import Keep, Kept
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 9464
@@ -68,6 +69,7 @@ class MetricsServer:
     Args:
         page: Returns the text of a scrape.
         labels: Tells what service discovery says of the node.
+        keep: Runs the loop that serves, for as long as it is not stopped.
         request_s: Seconds a request, or the next one on the same connection, may take to come, be
             answered and be read.
     """
@@ -76,12 +78,15 @@ class MetricsServer:
         self,
         page: Callable[[], bytes],
         labels: Callable[[], dict[str, str]],
+        keep: Keep,
         request_s: float = REQUEST_S,
     ) -> None:
         self._page = page
         self._labels = labels
+        self._keep = keep
         self._request_s = request_s
         self._server: Any = None
+        self._kept: Kept | None = None
 
     @property
     def address(self) -> str:
@@ -100,26 +105,35 @@ class MetricsServer:
         """
         if self._server is not None:
             return
-        if port is not None:
-            self._server = self._listening(host, port)
-            return
-        for candidate in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
-            try:
-                self._server = self._listening(host, candidate)
-                return
-            except InvalidAddress as error:
-                if not _is_taken(error) or candidate == DEFAULT_PORT + PORTS_TRIED - 1:
-                    raise
+        self._server = self._on_first_free(host) if port is None else self._listening((host, port))
+        self._kept = self._keep("metrics server", self._serve)
 
     def stop(self) -> None:
         """Listen no more; requests being answered are cut."""
+        if self._kept is not None:
+            self._kept.stop()
         if self._server is not None:
             self._server.stop(timeout=0)
             self._server = None
 
-    def _listening(self, host: str, port: int) -> Any:
+    def _serve(self) -> None:
+        if not self._server.started:
+            # Whoever scrapes knows the address by now.
+            self._server = self._listening(self._server.address[:2])
+        self._server.serve_forever(stop_timeout=0)
+
+    def _on_first_free(self, host: str) -> Any:
+        for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED - 1):
+            try:
+                return self._listening((host, port))
+            except InvalidAddress as error:
+                if not _is_taken(error):
+                    raise
+        return self._listening((host, DEFAULT_PORT + PORTS_TRIED - 1))
+
+    def _listening(self, address: tuple[str, int]) -> Any:
         server = WSGIServer(
-            _bound(host, port),
+            _bound(*address),
             self._answer,
             log=None,
             error_log=LoggingLogAdapter(_LOGGER, logging.DEBUG),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from crowsg.clock import Clock
-from crowsg.controller.status import Status
+from crowsg.controller.machine import Controller
 from crowsg.errors import InvalidAddress
 from crowsg.exporter.callbacks import CallbackTimes
 from crowsg.exporter.cluster_series import ClusterSeries
@@ -14,6 +14,7 @@ from crowsg.exporter.recorded import recorded
 from crowsg.exporter.server import DEFAULT_HOST, MetricsServer
 from crowsg.health.monitor import Health
 from crowsg.metrics.recorder import Recorder
+from crowsg.supervision import Keep
 from crowsg.telemetry.bus import Bus
 from crowsg.throttle.service import Throttles
 
@@ -32,9 +33,9 @@ class Exporter:
         node: Name of the node.
         clock: Tells and waits.
         telemetry: Tells of callbacks.
-        status: Tells where the node stands.
-        is_over: Whether no run goes on.
+        controller: Tells where the node stands, and whether a run goes on.
         recorder, throttles, health: What there is to tell.
+        keep: Runs a loop of the node.
     """
 
     def __init__(
@@ -42,11 +43,11 @@ class Exporter:
         node: str,
         clock: Clock,
         telemetry: Bus,
-        status: Callable[[], Status],
-        is_over: Callable[[], bool],
+        controller: Controller,
         recorder: Recorder,
         throttles: Throttles,
         health: Health,
+        keep: Keep,
     ) -> None:
         self._telemetry = telemetry
         self._recorder = recorder
@@ -56,10 +57,10 @@ class Exporter:
         self._role: Callable[[], str] = lambda: LONE
         self._cluster: ClusterSeries | None = None
         self._series = NodeSeries(
-            node, lambda: self._role(), status, recorder.lives, self._callbacks, health
+            node, lambda: self._role(), controller.status, recorder.lives, self._callbacks, health
         )
-        self._page = Page(clock, self._pieces, is_over)
-        self._server = MetricsServer(self._page.text, self._labels)
+        self._page = Page(clock, self._pieces, controller.over.is_set)
+        self._server = MetricsServer(self._page.text, self._labels, keep)
 
     @property
     def address(self) -> str:

@@ -1,10 +1,10 @@
 """How late the event loop wakes what is due: the delay that every user of the node sees."""
 
 from collections.abc import Callable
-from typing import Any
 
 from crowsg.clock import SECOND, Clock, to_ns
 from crowsg.metrics.histogram import Histogram
+from crowsg.supervision import Keep, Kept
 
 TICK_S = 0.05
 _MAX_REPEATS = 1000
@@ -15,40 +15,38 @@ class LoopLag:
 
     Args:
         clock: Tells and waits.
-        spawn: Starts a function on a greenlet of the node.
+        keep: Keeps a loop of the node running.
         on_tick: Called at every look with the time of now, in nanoseconds.
     """
 
-    def __init__(
-        self, clock: Clock, spawn: Callable[..., Any], on_tick: Callable[[int], object]
-    ) -> None:
+    def __init__(self, clock: Clock, keep: Keep, on_tick: Callable[[int], object]) -> None:
         self._clock = clock
-        self._spawn = spawn
+        self._keep = keep
         self._on_tick = on_tick
-        self._greenlet: Any = None
+        self._ticking: Kept | None = None
         self._due_ns = 0
         self._worst_ns = 0
         self.lags = Histogram()
 
     def start(self) -> None:
         """Begin to tick."""
-        if self._greenlet is None:
-            self._greenlet = self._spawn(self._tick)
+        if self._ticking is None:
+            self._ticking = self._keep("loop lag", self._tick)
             self._due_ns = self._clock.now_ns() + to_ns(TICK_S)
             self.look()
 
     def stop(self) -> None:
         """Tick no more."""
-        if self._greenlet is not None:
-            self._greenlet.kill(block=False)
-            self._greenlet = None
+        if self._ticking is not None:
+            self._ticking.stop()
+            self._ticking = None
 
     def look(self) -> None:
         """Note how late the next tick is by now, if it is; nothing is noted twice.
 
         Whom the loop wakes first after it stood still may ask before the tick has come.
         """
-        if self._greenlet is None:
+        if self._ticking is None:
             return
         now_ns = self._clock.now_ns()
         if now_ns >= self._due_ns:

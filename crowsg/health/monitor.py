@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from crowsg.clock import SECOND, Clock
+from crowsg.ending import end_process
 from crowsg.health.lag import LoopLag
 from crowsg.health.pauses import CollectorPauses
 from crowsg.health.process import ProcessReading, read_process
+from crowsg.health.standstill import Standstill
 from crowsg.health.watchdog import Watchdog
+from crowsg.supervision import Keep
 
 LAG_LIMIT_S = 0.1
 CPU_LIMIT = 0.95
@@ -41,25 +43,40 @@ class Health:
     Attributes:
         lag: The loop's delays since ``start``.
         pauses: The garbage collector's pauses since ``start``.
-        watchdog: Names what blocks the loop.
+        watchdog: Names what blocks the loop, and breaks it.
+        standstill: Tells first of all that the whole process stood still.
+        stall_timeout_s: Seconds after which it does so; 0: never.
 
     Args:
         clock: Tells and waits.
-        spawn: Starts a function on a greenlet of the node.
+        keep: Keeps a loop of the node running.
         read: Reads what the process uses.
+        stall_timeout_s: Seconds after which a scenario that blocks the loop is broken; 0 or None:
+            never.
+        end: Ends the process, for the reason it is given, where that was of no use; called from a
+            native thread.
+        patience_s: Returns how many seconds what runs now is to have at the least; called from a
+            native thread.
     """
 
     def __init__(
         self,
         clock: Clock,
-        spawn: Callable[..., Any],
+        keep: Keep,
         read: Callable[[], ProcessReading] = read_process,
+        stall_timeout_s: float | None = None,
+        end: Callable[[str], object] = end_process,
+        patience_s: Callable[[], float] = float,
     ) -> None:
         self._clock = clock
         self._read = read
-        self.watchdog = Watchdog(clock.now_ns)
-        self.lag = LoopLag(clock, spawn, self.watchdog.beat)
+        self.watchdog = Watchdog(
+            clock.now_ns, stall_timeout_s=stall_timeout_s, end=end, patience_s=patience_s
+        )
+        self.stall_timeout_s = stall_timeout_s or 0.0
+        self.lag = LoopLag(clock, keep, self.watchdog.beat)
         self.pauses = CollectorPauses(clock.now_ns)
+        self.standstill = Standstill(self.watchdog.attendance.take_absence_ns)
         self.is_watching = False
         self._from_ns = 0
         self._from_cpu_s = 0.0
@@ -71,11 +88,13 @@ class Health:
             self.pauses.start()
             self.watchdog.start()
             self.lag.start()
+            self.standstill.start()
 
     def stop(self) -> None:
         """Watch no more."""
         if self.is_watching:
             self.is_watching = False
+            self.standstill.stop()
             self.lag.stop()
             self.watchdog.stop()
             self.pauses.stop()

@@ -1,6 +1,6 @@
 """The summary of a run for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -35,8 +35,7 @@ def print_summary(summary: Summary) -> None:
     if len(summary.nodes) > 1:
         console.print(_nodes(summary.nodes))
     console.print(_generator(summary))
-    for stall in summary.health.stalls:
-        text = f"the event loop was blocked for {duration(stall.seconds)} by {stall.place}"
+    for text in _troubles(summary):
         console.print(escape(text), style="red")
 
 
@@ -101,6 +100,14 @@ def _nodes(nodes: Sequence[NodeSummary]) -> Table:
         cpu = f"{health.cpu_mean:.0%}"
         table.add_row(escape(each.name), state, *map(str, counts), cpu, lag, limit)
     return table
+
+
+def _troubles(summary: Summary) -> Iterator[str]:
+    for node in summary.nodes:
+        for from_s, to_s in node.gaps:
+            yield f"{node.name}: counts up to {from_s:.1f} s, given up at {to_s:.1f} s"
+    for stall in summary.health.stalls:
+        yield f"the event loop was blocked for {duration(stall.seconds)} by {stall.place}"
 
 
 def _generator(summary: Summary) -> str:

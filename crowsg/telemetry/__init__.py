@@ -19,6 +19,7 @@ crowsg, controller, settings       count               scenario, names
 crowsg, cluster, connect_nodes     count               nodes, state
 crowsg, cluster, nodedown          count               nodes, state
 crowsg, cluster, master_node_down  count               nodes, state
+crowsg, cluster, deaf              count               nodes, state
 crowsg, throttle, init             count 1             name
 crowsg, throttle, rate             rate, interval (s)  name
 crowsg, throttle, request          count 1             name

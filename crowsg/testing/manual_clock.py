@@ -85,6 +85,13 @@ class ManualClock:
                 settle()
         self._now_ns = max(self._now_ns, end_ns)
 
+    def jump(self, seconds: float) -> None:
+        """Move on by ``seconds`` in which nothing runs, as in a process that is stopped.
+
+        What falls due meanwhile is late: it runs with the next ``advance``.
+        """
+        self._now_ns += to_ns(seconds)
+
     def advance_until(
         self, condition: Callable[[], bool], step: float = 0.1, steps: int = 10_000
     ) -> None:

@@ -9,10 +9,12 @@ from gevent.event import AsyncResult
 from gevent.queue import Queue
 
 from crowsg.clock import Clock, to_ns
-from crowsg.cluster.link import CallHandler, NoticeHandler, Origin, Payload
+from crowsg.cluster.link import Beats, CallHandler, NoticeHandler, Origin, Payload
 from crowsg.cluster.packing import pack, unpack
 from crowsg.cluster.serving import Answer, Serving, end_all, value_of
 from crowsg.errors import InvalidAddress, Unreachable
+
+PULSE_S = 0.1
 
 
 class MemoryNetwork:
@@ -21,7 +23,8 @@ class MemoryNetwork:
     What is sent arrives ``delay_ns`` later; with 0, the default, as soon as everybody else waits,
     without the clock being moved. A message to where nobody listens, or that comes to a cut, is
     lost; a call that gets no answer raises when the clock has come to the end of its time. Notices
-    of one topic stay in order; a call may overtake another one where the delay has changed.
+    of one topic stay in order; a call may overtake another one where the delay has changed. That a
+    link has closed is heard by those that send it beats, unless there is a cut.
 
     Args:
         clock: The time of the delays and of the calls' ends.
@@ -75,11 +78,19 @@ class MemoryLink:
         self._dispatcher: Any = None
         self._waiting: dict[AsyncResult, str] = {}
         self._closed = False
+        self._pulse: Any = None
+        self._reached: set[str] = set()
+        self._on_closed: Callable[[str], object] = bool
 
     @property
     def address(self) -> str:
         """Where other nodes reach this one; "" before ``open``."""
         return self._own if self._dispatcher is not None else ""
+
+    @property
+    def own_address(self) -> str:
+        """Where this node reaches itself; "" before ``open``."""
+        return self.address
 
     def open(self, calls: Mapping[str, CallHandler], notices: Mapping[str, NoticeHandler]) -> None:
         """Listen, and serve exactly these methods and topics; see ``Link.open``."""
@@ -120,6 +131,18 @@ class MemoryLink:
             )
             self._wires.carry_in_order(self._own, address, topic, hand_over)
 
+    def pulse(self, beats: Beats, on_closed: Callable[[str], object]) -> None:
+        """Send what ``beats`` says, ten times a second of the clock; see ``Link.pulse``."""
+        self._on_closed = on_closed
+        self._pulse = self._spawn(self._send_beats, beats)
+
+    def refuses(self, address: str) -> bool:
+        """Return whether nobody listens at ``address``, which is not cut off."""
+        return address not in self._wires.listening and not self._wires.is_cut(self._own, address)
+
+    def reopen(self) -> None:
+        """Do nothing: this link never goes deaf."""
+
     def forget(self, address: str) -> None:
         """Let calls to ``address`` that wait raise; see ``Link.forget``."""
         for result, target in self._waiting.items():
@@ -133,10 +156,23 @@ class MemoryLink:
         self._closed = True
         if self._wires.listening.get(self._own) is self:
             del self._wires.listening[self._own]
+            self._wires.tell_closed(self._own)
         for result in self._waiting:
             result.set(None)
-        end_all([self._dispatcher] if self._dispatcher is not None else [])
+        end_all(each for each in (self._dispatcher, self._pulse) if each is not None)
         self._serving.close()
+
+    def _send_beats(self, beats: Beats) -> None:
+        while not self._closed:
+            for address, topic, payload in beats():
+                self._reached.add(address)
+                self.tell(address, topic, payload)
+            self._wires.clock.sleep(PULSE_S)
+
+    def _hear_of_end(self, address: str) -> None:
+        if address in self._reached and not self._closed:
+            self._reached.discard(address)
+            self._on_closed(address)
 
     def _take_call(
         self, method: str, packed: bytes, caller: "MemoryLink", result: AsyncResult
@@ -194,6 +230,15 @@ class _Wires:
             return
         due_ns = self._last_due_ns[stream] = max(now_ns + delay_ns, last_due_ns)
         self.clock.call_later(due_ns - now_ns, partial(self._arrive, (source, target), arrive))
+
+    def is_cut(self, a: str, b: str) -> bool:
+        """Return whether anything between the two is lost."""
+        return not self.cuts.isdisjoint(_ways(a, b, one_way=False))
+
+    def tell_closed(self, address: str) -> None:
+        """Let all links hear that the one at ``address`` has closed."""
+        for source, link in self.listening.items():
+            self.carry(address, source, partial(link._hear_of_end, address))
 
     def hand_over(self, address: str, arrive: _Arrival) -> None:
         """Give the link that listens at ``address``, if any, to ``arrive``."""

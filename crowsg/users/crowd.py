@@ -10,6 +10,7 @@ from gevent.event import Event
 
 from crowsg.clock import Clock
 from crowsg.health.collector import CollectorPolicy
+from crowsg.journal import NO_JOURNAL, Journal
 from crowsg.metrics.recorder import Recorder
 from crowsg.telemetry.bus import Bus
 from crowsg.telemetry.span import SpanEvents
@@ -30,6 +31,9 @@ def _nothing(user_id: int, state: Any) -> None:
 
 class Crowd:
     """Carries users.
+
+    Attributes:
+        journal: Takes the start and the end of each.
 
     Args:
         clock: Tells and waits.
@@ -59,6 +63,7 @@ class Crowd:
         self._adopt = adopt
         self._collector = collector
         self._grace = grace
+        self.journal: Journal = NO_JOURNAL
         self._starter = Starter(admit, self._begin, spawn, self._ramp_over)
         self.idle = Event()
         self.idle.set()
@@ -102,7 +107,7 @@ class Crowd:
         self._asked += 1
         if most is not None and len(self._users) + len(self._leaving) >= most:
             self._ended["cancelled"] += 1
-            self._recorder.lives.cancel([range(user_id, user_id + 1)])
+            self._note_cancelled([range(user_id, user_id + 1)])
             return False
         self.idle.clear()
         self._begin(user_id, due)
@@ -142,6 +147,17 @@ class Crowd:
         everybody = [*self._leaving.values(), *self._users.values()]
         self._end(everybody, force=True, grace_s=0.0 if at_once else None)
 
+    def end_here(self) -> None:
+        """Kill everybody before anybody else has a turn; called in the hub.
+
+        Whoever survives that is left to ``stop_all``.
+        """
+        self._cancel(self._starter.waiting)
+        for user in [*self._leaving.values(), *self._users.values()]:
+            if self._users.pop(user.id, None) is not None:
+                self._leaving[user.id] = user
+            user.kill_here()
+
     def abandon(self) -> None:
         """Kill everybody for good, as the node ends; whoever survives that is left behind.
 
@@ -159,6 +175,11 @@ class Crowd:
         """How many users ``remove`` could choose: those not asked to stop, and those waiting."""
         return len(self._users) + self._starter.waiting
 
+    @property
+    def stuck(self) -> list[int]:
+        """The ids of users that survived a kill and have not ended since, the lowest first."""
+        return sorted(self._stuck)
+
     def counts(self) -> UserCounts:
         """Return the users as they are now."""
         return UserCounts(
@@ -173,9 +194,14 @@ class Crowd:
         ranges = self._starter.cancel(count)
         cancelled = sum(map(len, ranges))
         self._ended["cancelled"] += cancelled
-        self._recorder.lives.cancel(ranges)
+        self._note_cancelled(ranges)
         self._look_for_the_last()
         return cancelled
+
+    def _note_cancelled(self, ranges: list[range]) -> None:
+        self._recorder.lives.cancel(ranges)
+        for ids in ranges:
+            self.journal.note("cancelled", first=ids[0], last=ids[-1])
 
     def _end(self, users: list[User], force: bool, grace_s: float | None = None) -> None:
         for user in users:
@@ -189,6 +215,7 @@ class Crowd:
     def _begin(self, user_id: int, due: float) -> None:
         user = User(user_id, self._clock, due)
         self._users[user_id] = user
+        self.journal.note("start", user=user_id)
         # A bound method would cost each user another object.
         greenlet = gevent.Greenlet(Crowd._live, self, user)
         self._adopt(greenlet, user)
@@ -235,6 +262,7 @@ class Crowd:
         self._leaving.pop(user.id, None)
         self._stuck.discard(user.id)
         self._ended[outcome] += 1
+        self.journal.note("end", user=user.id, outcome=outcome)
         self._look_for_the_last()
 
     def _look_for_the_last(self) -> None:

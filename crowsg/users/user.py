@@ -173,6 +173,15 @@ class User(Reference):
         self.kills += 1
         self._interrupt(self._throw, gevent.GreenletExit())
 
+    def kill_here(self) -> None:
+        """Do so, and kill what it spawned, before anybody else has a turn; called in the hub."""
+        self.stopping = True
+        self.kills += 1
+        for child in list(self._children or ()):
+            child.throw(gevent.GreenletExit())
+        if self.began_ns is not None:
+            self._throw(gevent.GreenletExit())
+
     def end_children(self) -> None:
         """Kill what the user spawned, again and again, until all of it is gone.
 

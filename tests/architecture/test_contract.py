@@ -27,10 +27,11 @@ COMMANDS = {
 FLAGS = {
     "crowsg run": (
         "users ids user-rate arrivals duration max-duration stop-timeout set config out linger "
-        "fail-on-saturation quiet json nodes name bind keys expect-nodes wait cluster help",
-        "on-node-loss journal stall-timeout fail-if junit log-level log-json",
+        "fail-on-saturation quiet json nodes name bind keys expect-nodes wait cluster advertise "
+        "on-node-loss journal stall-timeout help",
+        "fail-if junit log-level log-json",
     ),
-    "crowsg node": ("name bind join keys cluster parent help", "journal stall-timeout"),
+    "crowsg node": ("name bind join keys cluster parent advertise journal stall-timeout help", ""),
     "crowsg dist do": (
         "users user-rate stop-timeout set config node keys cluster json help",
         "",

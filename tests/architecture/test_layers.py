@@ -10,14 +10,14 @@ from tests.architecture.package import Import, Module, imported, imports, module
 # for the package's own ``__init__``, with the public names.
 LAYERS = (
     ("errors", "text"),
-    ("clock", "source", "background", "signals", "processes"),
-    ("rate",),
+    ("clock", "source", "background", "signals", "processes", "ending", "failpoints"),
+    ("rate", "supervision", "journal"),
     ("context",),
     ("telemetry",),
     ("config", "metrics", "cluster"),
     ("scenario", "health"),
     ("throttle", "users", "code"),
-    ("controller",),
+    ("controller", "preparing"),
     ("local", "summary", "exporter"),
     ("record",),
     ("one_run", "results"),

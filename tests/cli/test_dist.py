@@ -3,11 +3,16 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crowsg.cli import exit_code_of
+from crowsg.cli.dist import _state
+from crowsg.dist.overview import Overview
+from crowsg.supervision import GreenletState
 
 VERBS = ["do", "add", "remove", "update", "stop", "state", "nodes", "upload"]
 
@@ -128,3 +133,42 @@ def test_without_a_verb_all_are_shown(capsys: pytest.CaptureFixture[str]) -> Non
 
     out = capsys.readouterr().out
     assert [verb for verb in VERBS if f"\n  {verb} " not in out] == []
+
+
+class TestState:
+    """What is said of the loops of nodes."""
+
+    def said(self, greenlets: dict[str, Any]) -> list[str]:
+        overview = Overview("idle", "", "", "", {}, ()).as_dict()
+        return list(_state({**overview, "greenlets": greenlets}))
+
+    def test_nothing_is_said_of_those_that_are_well(self) -> None:
+        well = asdict(GreenletState("members: judge", is_running=True))
+
+        assert self.said({"a@x": [well], "b@x": [well, well]}) == ["idle", "0 nodes"]
+
+    @pytest.mark.parametrize(
+        ("state", "line"),
+        [
+            pytest.param(
+                GreenletState("dial", True, 2, "ValueError: broken"),
+                "a@x: dial runs, deaths: 2, the last: ValueError: broken",
+                id="died",
+            ),
+            pytest.param(
+                GreenletState("dial", False, 1, "it returned"),
+                "a@x: dial does not run, deaths: 1, the last: it returned",
+                id="dead",
+            ),
+            pytest.param(
+                GreenletState("dial", False), "a@x: dial does not run, deaths: 0", id="stopped"
+            ),
+        ],
+    )
+    def test_one_that_is_not_well_has_a_line(self, state: GreenletState, line: str) -> None:
+        well = asdict(GreenletState("judge", is_running=True))
+
+        assert self.said({"a@x": [well, asdict(state)]})[2:] == [line]
+
+    def test_a_node_that_does_not_tell_has_a_line(self) -> None:
+        assert self.said({"a@x": None})[2:] == ["a@x: did not tell in time how its loops are"]

@@ -7,6 +7,7 @@ import pytest
 
 from crowsg.cli import exit_code_of
 from crowsg.cli.fleet import Fleet
+from crowsg.dist.losses import Policy
 from crowsg.processes import usable_cores
 
 SCENARIO = "print('imported')\ndef init(): pass\ndef start(user_id): pass\n"
@@ -81,6 +82,33 @@ def test_a_run_can_be_steered_by_the_name_of_its_cluster(
 
     assert fleet is not None
     assert fleet.cluster == name
+
+
+@pytest.mark.parametrize("policy", ["keep", "refill", "abort"])
+def test_workers_can_only_be_lost_where_there_are_some(refusal: Refusal, policy: str) -> None:
+    told = refusal("--on-node-loss", policy)
+
+    assert told == "--on-node-loss goes with --nodes or --expect-nodes"
+
+
+def test_what_follows_from_the_loss_of_a_worker_is_one_of_three(refusal: Refusal) -> None:
+    assert "'keep', 'refill', 'abort'" in refusal("--nodes", "2", "--on-node-loss", "panic")
+
+
+@pytest.mark.parametrize(
+    ("given", "policy"), [(None, "keep"), ("keep", "keep"), ("refill", "refill")]
+)
+def test_a_run_goes_on_where_nobody_says_otherwise(given: Policy | None, policy: Policy) -> None:
+    fleet = Fleet.of(2, None, 60.0, None, None, None, on_node_loss=given)
+
+    assert fleet is not None
+    assert fleet.on_node_loss == policy
+
+
+def test_an_address_to_be_reached_at_that_is_none_is_named(refusal: Refusal) -> None:
+    told = refusal("--nodes", "1", "--bind", "127.0.0.1:0", "--advertise", "one:port")
+
+    assert told == "the cluster cannot use one:port: a port is a whole number from 0 to 65535"
 
 
 def test_spawned_and_expected_workers_add_up() -> None:

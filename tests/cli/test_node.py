@@ -14,7 +14,7 @@ Refusal = Callable[..., str]
 @pytest.fixture
 def refusal(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Refusal:
     """Give a function that runs a command and returns the one line it is refused with."""
-    for name in ("NAME", "BIND", "KEYS", "NODES"):
+    for name in ("NAME", "BIND", "KEYS", "NODES", "STALL_TIMEOUT", "JOURNAL"):
         monkeypatch.delenv(f"CROWSG_{name}", raising=False)
     monkeypatch.setenv("CROWSG_PROMETHEUS_PORT", "0")
 
@@ -103,6 +103,38 @@ def test_a_file_is_no_folder_of_keys(refusal: Refusal, tmp_path: Path) -> None:
     assert "is a file" in refusal("--keys", str(tmp_path / "keys"))
 
 
+def test_an_address_to_be_reached_at_that_is_none_is_named(refusal: Refusal) -> None:
+    told = refusal("--bind", "127.0.0.1:0", "--advertise", "one:port")
+
+    assert told == "the cluster cannot use one:port: a port is a whole number from 0 to 65535"
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan"])
+def test_a_time_to_be_blocked_that_is_none_is_refused(refusal: Refusal, text: str) -> None:
+    assert "is no duration" in refusal("--stall-timeout", text)
+
+
+def test_a_time_to_be_blocked_of_the_environment_is_refused_too(refusal: Refusal) -> None:
+    told = refusal(CROWSG_STALL_TIMEOUT="soon")
+
+    assert told == "CROWSG_STALL_TIMEOUT is a number of seconds, 0 for never, not 'soon'"
+
+
+@pytest.mark.parametrize("where", ["option", "environment"])
+def test_a_journal_that_cannot_be_written_is_named(
+    refusal: Refusal, tmp_path: Path, where: str
+) -> None:
+    (tmp_path / "file").touch()
+    folder = str(tmp_path / "file" / "journal")
+
+    arguments = ["--journal", folder] if where == "option" else []
+    environment = {} if arguments else {"CROWSG_JOURNAL": folder}
+
+    told = refusal(*arguments, **environment)
+
+    assert told.startswith(f"the journal {folder}/node")
+
+
 def test_there_is_nothing_to_run(refusal: Refusal) -> None:
     assert "unexpected extra argument" in refusal("scenarios/messaging.py")
 
@@ -112,6 +144,7 @@ def test_the_help_has_an_example_and_every_option(capsys: pytest.CaptureFixture[
 
     out = capsys.readouterr().out
     assert "Example:\n    crowsg node --name worker1" in out
-    for option in ("--name", "--bind", "--join", "--keys", "--cluster"):
+    options = ("--name", "--bind", "--advertise", "--join", "--keys", "--cluster")
+    for option in (*options, "--stall-timeout", "--journal"):
         assert f"  {option} " in out
     assert "--parent" not in out

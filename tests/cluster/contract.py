@@ -3,6 +3,7 @@
 A subclass gives the fixture ``net``; time passes only through it, as some networks have their own.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -46,6 +47,10 @@ class Net(Protocol):
         self, link: Link, address: str, method: str, payload: object = None, timeout_s: float = 5
     ) -> Any:
         """Call ``link.call`` while time passes."""
+
+
+def ignore(address: str) -> None:
+    """Take in that a connection was closed."""
 
 
 class LinkContract:
@@ -266,6 +271,96 @@ class LinkContract:
                 client.tell(address, "beat", number)
 
         assert ran == []
+
+    def test_beats_are_told_again_and_again(self, net: Net, server: Node, client: Link) -> None:
+        client.pulse(lambda: [(server.address, "beat", 1)], ignore)
+
+        net.wait_until(lambda: len(server.noticed) >= 3)
+
+    def test_beats_go_to_those_that_are_there(self, net: Net, server: Node, client: Link) -> None:
+        dead = net.dead_address()
+        told = [(dead, "beat", 1), ("", "beat", 2), (server.address, "beat", 3)]
+        client.pulse(lambda: told, ignore)
+
+        net.wait_until(lambda: len(server.noticed) >= 2)
+
+        assert set(server.noticed) == {3}
+
+    def test_who_comes_later_hears_the_newest_beat(self, net: Net, client: Link) -> None:
+        address, numbers = net.dead_address(), itertools.count()
+        client.pulse(lambda: [(address, "beat", next(numbers))], ignore)
+        net.wait_until(lambda: next(numbers) > 2)
+
+        late = Node(net.link(address))
+        net.wait_until(lambda: len(late.noticed) >= 2)
+
+        assert late.noticed[0] > 2
+
+    def test_a_connection_that_the_other_side_closed_is_told(
+        self, net: Net, server: Node, client: Link
+    ) -> None:
+        closed: list[str] = []
+        address = server.address
+        client.pulse(lambda: [(address, "beat", 1)], closed.append)
+        net.wait_until(lambda: bool(server.noticed))
+        assert closed == []
+
+        server.link.close()
+        net.wait_until(lambda: bool(closed))
+
+        assert closed == [address]
+
+    def test_a_link_that_is_closed_asks_for_no_more_beats(
+        self, net: Net, server: Node, client: Link
+    ) -> None:
+        numbers = itertools.count()
+        client.pulse(lambda: [(server.address, "beat", next(numbers))], ignore)
+        net.wait_until(lambda: bool(server.noticed))
+
+        client.close()
+        asked = next(numbers)
+        net.call(net.link(), server.address, "echo", timeout_s=5)
+        with pytest.raises(Unreachable):
+            net.call(net.link(), net.dead_address(), "echo", timeout_s=0.3)
+
+        assert next(numbers) == asked + 1
+
+    def test_a_link_that_was_closed_has_no_pulse(self, net: Net, client: Link) -> None:
+        client.close()
+
+        client.pulse(list, ignore)
+
+    def test_where_nobody_listens_is_refused(self, net: Net, server: Node, client: Link) -> None:
+        address = server.address
+        before = client.refuses(address)
+        server.link.close()
+
+        net.wait_until(lambda: client.refuses(address))
+        assert not before
+
+    def test_a_link_that_is_reopened_is_reached_as_before(
+        self, net: Net, server: Node, client: Link
+    ) -> None:
+        address = server.address
+        net.call(client, address, "echo", 1)
+
+        server.link.reopen()
+        client.tell(address, "beat", 2)
+        net.wait_until(lambda: server.noticed == [2])
+
+        assert server.address == address
+        assert net.call(net.link(), address, "echo", 3) == 3
+        assert net.call(client, address, "echo", 4) == 4
+
+    def test_what_was_never_open_or_is_closed_is_not_reopened(self, net: Net) -> None:
+        link = net.link()
+        link.reopen()
+        link.open({}, {})
+        address = link.address
+        link.close()
+        link.reopen()
+
+        assert net.link().refuses(address)
 
     def test_who_is_forgotten_is_waited_for_no_more(
         self, net: Net, server: Node, client: Link

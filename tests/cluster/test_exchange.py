@@ -25,6 +25,7 @@ from crowsg.errors import (
 )
 from crowsg.testing import ManualClock, MemoryNetwork
 from crowsg.testing.manual_clock import settle
+from tests.cluster.kept_notes import KeptNotes
 from tests.cluster.watched_link import Sent, WatchedLink
 
 LOGGER = logging.getLogger("crowsg")
@@ -41,7 +42,10 @@ class Pair:
         self.sent: list[Sent] = []
         link = self.network.link("here:9400", origin=Origin("key", "a@here"))
         self.here = Exchange(HERE, WatchedLink(link, "here:9400", self.sent), self.clock, LOGGER)
-        self.there = Exchange(THERE, self.network.link("there:9400"), self.clock, LOGGER)
+        self.journal = KeptNotes()
+        self.there = Exchange(
+            THERE, self.network.link("there:9400"), self.clock, LOGGER, self.journal
+        )
         self.heard: list[tuple[Sender, Any]] = []
         self.gate = Event()
         self.there.answer("echo", self.echo)
@@ -101,6 +105,48 @@ def kind_of(answer: Any) -> str:
 
 def test_a_call_is_answered(pair: Pair) -> None:
     assert pair.here.call(pair.peer, "echo", {"x": [1, 2]}, 1.0) == {"x": [1, 2]}
+
+
+def test_a_command_that_is_carried_out_is_noted(pair: Pair) -> None:
+    pair.raw(envelope(), "fail")
+    pair.raw(envelope(id=8, by=0, run=""))
+
+    common = {"sender": "a@here", "sender_incarnation": 11}
+    assert pair.journal.kept == [
+        ("command", {"method": "fail", "number": 7, "run": "r1", "late": -100.0, **common}),
+        ("command", {"method": "echo", "number": 8, "run": "", "late": 0.0, **common}),
+    ]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"by": 99 * SECOND}, {"to": 23}, {"cluster": "prod"}, {"from": "x"}],
+    ids=["late", "former life", "other cluster", "malformed"],
+)
+def test_a_command_that_is_refused_is_not_noted(pair: Pair, changed: dict[str, Any]) -> None:
+    """R16, I5."""
+    pair.raw(envelope(**changed))
+
+    assert pair.journal.kept == []
+
+
+def test_a_command_that_is_repeated_is_noted_once(pair: Pair) -> None:
+    for _ in range(3):
+        pair.raw(envelope())
+
+    assert len(pair.journal.kept) == 1
+
+
+def test_a_beat_is_sealed_like_a_notice(pair: Pair) -> None:
+    beat = pair.here.beat(pair.peer, "news", [1])
+    pair.here.pulse(lambda: [beat], lambda address: None)
+    settle()
+
+    assert pair.heard == [(Sender("a@here", 11, "here:9400", "", Origin("key", "a@here")), [1])]
+
+
+def test_it_knows_where_nobody_listens(pair: Pair) -> None:
+    assert (pair.here.refuses("there:9400"), pair.here.refuses("nowhere:1")) == (False, True)
 
 
 def test_the_handler_learns_who_asked_and_in_which_run(pair: Pair) -> None:

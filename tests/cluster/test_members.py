@@ -9,13 +9,16 @@ import pytest
 
 from crowsg.clock import SECOND
 from crowsg.cluster.exchange import Exchange, Peer
+from crowsg.cluster.heartbeat import BEAT_S
 from crowsg.cluster.identity import Identity
 from crowsg.cluster.link import Link, Origin
 from crowsg.cluster.members import Members
 from crowsg.cluster.membership import Member, Membership, State
 from crowsg.errors import ClusterError, InvalidAddress, Refused, Unreachable
+from crowsg.supervision import Kept, unsupervised
 from crowsg.testing import ManualClock, MemoryNetwork
 from crowsg.testing.manual_clock import settle
+from tests.cluster.kept_notes import KeptNotes
 from tests.cluster.watched_link import Sent, WatchedLink
 
 LOGGER = logging.getLogger("crowsg")
@@ -49,8 +52,16 @@ class Node:
         self.link = WatchedLink(link, address, cluster.sent)
         self.exchange = Exchange(who, self.link, self.clock, LOGGER)
         self.membership = Membership(who)
+        self.blocking = ""
+        self.journal = KeptNotes()
         self.members = Members(
-            self.exchange, self.membership, self.clock, gevent.spawn, cluster.resolve
+            self.exchange,
+            self.membership,
+            self.clock,
+            gevent.spawn,
+            cluster.resolve,
+            blocked_by=lambda: self.blocking,
+            journal=self.journal,
         )
         self.changes: list[tuple[str, State | None, State]] = []
         self.refused: list[tuple[str, str]] = []
@@ -72,8 +83,7 @@ class Node:
 
     def die(self) -> None:
         """End as a process does that is killed: nothing is told to anybody."""
-        self.members._is_leaving = True
-        self.members._dialler.stop()
+        self.members.stop()
         self.link.close()
 
     def sees(self) -> list[str]:
@@ -140,6 +150,16 @@ def is_mesh(nodes: Iterable[Node]) -> bool:
     return all(len(node.members.up()) == len(nodes) - 1 for node in nodes)
 
 
+def end_unnoticed(cluster: Cluster, node: Node) -> None:
+    """End a node in a way that nobody hears of; nobody listens at its address any more."""
+    node.members.stop()
+    del cluster.network._wires.listening[node.address]
+
+
+def hang(origin: Origin, payload: Any) -> None:
+    gevent.sleep(100)
+
+
 @pytest.fixture
 def cluster() -> Iterable[Cluster]:
     cluster = Cluster()
@@ -200,7 +220,7 @@ class TestJoining:
 
         topics = [topic for *_, topic, _ in cluster.sent]
         assert set(topics) == {"alive"}
-        assert len(topics) == 10 * 5 * 4
+        assert len(topics) == 10 / BEAT_S * 5 * 4
         assert is_mesh(nodes)
 
     def test_nodes_that_dial_each_other_at_once_do_not_wait_for_each_other(
@@ -344,7 +364,7 @@ class TestLosses:
         cluster.clock.advance(20)
 
         beats = [each for each in cluster.sent if each[:3] == ("n0:9400", "n1:9400", "alive")]
-        assert len(beats) == 20
+        assert len(beats) == 20 / BEAT_S
 
     def test_a_node_that_leaves_has_left_at_once(self, cluster: Cluster) -> None:
         first, second, third = cluster.of(3)
@@ -445,6 +465,209 @@ class TestLosses:
         assert first.state_of(second) == "up"
 
 
+class TestDoubts:
+    """A connection that was closed, and who is found where it led."""
+
+    @staticmethod
+    def connected(cluster: Cluster, count: int = 2) -> list[Node]:
+        nodes = cluster.of(count)
+        cluster.clock.advance(1.5)
+        return nodes
+
+    def test_a_node_that_dies_is_dead_within_a_second(self, cluster: Cluster) -> None:
+        """R1."""
+        first, second, third = self.connected(cluster, 3)
+        second.die()
+        cluster.clock.advance(0.9)
+
+        assert first.changes[-1] == third.changes[-1] == ("n1@host", "up", "dead")
+        assert is_mesh([first, third])
+
+    def test_a_node_that_is_cut_off_is_only_silent(self, cluster: Cluster) -> None:
+        """R3: nothing says that it is dead, so others wait until it must have fenced itself."""
+        first, second = self.connected(cluster)
+        cluster.cut(second)
+        second.die()
+        cluster.clock.advance(8.9)
+
+        assert first.state_of(second) == "suspect"
+
+    def test_a_connection_that_breaks_is_no_death(self, cluster: Cluster) -> None:
+        first, _ = self.connected(cluster)
+        first.members._hung_up("n1:9400")
+        cluster.clock.advance(5)
+
+        assert first.changes == [("n1@host", None, "up")]
+
+    def test_whoever_listens_anew_at_once_is_not_dead(self, cluster: Cluster) -> None:
+        first, _ = self.connected(cluster)
+        listening = cluster.network._wires.listening
+        link = listening.pop("n1:9400")
+        first.members._hung_up("n1:9400")
+        cluster.clock.advance(0.1)
+        listening["n1:9400"] = link
+        cluster.clock.advance(2)
+
+        assert first.changes == [("n1@host", None, "up")]
+
+    def test_who_listens_and_does_not_answer_is_only_silent(self, cluster: Cluster) -> None:
+        first, second = self.connected(cluster)
+        second.die()
+        cluster.network.link("n1:9400").open({"hello": hang}, {})
+        cluster.clock.advance(2)
+        assert first.state_of(second) == "up"
+
+        cluster.clock.advance(9)
+        assert first.state_of(second) == "dead"
+
+    def test_one_that_stops_listening_while_it_is_asked_is_dead(self, cluster: Cluster) -> None:
+        first, second = self.connected(cluster)
+        second.die()
+        cluster.network.link("n1:9400").open({"hello": hang}, {})
+        cluster.clock.advance(0.3)
+        del cluster.network._wires.listening["n1:9400"]
+        cluster.clock.advance(0.6)
+
+        assert first.state_of(second) == "dead"
+
+    @pytest.mark.parametrize("name", ["n1@host", "other@host"])
+    def test_another_life_in_its_place_means_that_it_is_dead(
+        self, cluster: Cluster, name: str
+    ) -> None:
+        first, second = self.connected(cluster)
+        second.die()
+        again = cluster.node(1, name=name).start()
+        cluster.clock.advance(0.5)
+
+        assert first.changes[1:] == [("n1@host", "up", "dead"), (name, None, "up")]
+        assert is_mesh([first, again])
+
+    def test_another_life_in_its_place_may_say_that_it_is_elsewhere(self, cluster: Cluster) -> None:
+        first, second = self.connected(cluster)
+        second.die()
+        answer = {
+            "v": 1, "cluster": "test", "name": "x@y", "inc": 99, "at": "n8:9400", "now": 1,
+            "members": [],
+        }  # fmt: skip
+        cluster.network.link("n1:9400").open({"hello": lambda *_: {"ok": answer}}, {})
+        cluster.clock.advance(0.5)
+
+        assert first.changes[1:] == [("n1@host", "up", "dead"), ("x@y", None, "up")]
+
+    def test_a_restarted_node_need_not_wait_for_anybody_to_notice(self, cluster: Cluster) -> None:
+        """R5: it says hello before the end of its former life was seen."""
+        first, second = cluster.of(2)
+        end_unnoticed(cluster, second)
+        again = cluster.node(1).start("n0")
+        cluster.clock.advance(0.01)
+
+        assert first.changes[1:] == [("n1@host", "up", "dead"), ("n1@host", None, "up")]
+        assert again.refused == []
+
+    def test_the_name_of_one_that_died_unnoticed_is_free(self, cluster: Cluster) -> None:
+        """R12: at another address, once it is clear that nobody listens where it did."""
+        first, second = cluster.of(2)
+        end_unnoticed(cluster, second)
+        again = cluster.node(5, name="n1@host").start("n0")
+        cluster.clock.advance(0.9)
+
+        assert is_mesh([first, again])
+        assert again.refused == []
+
+    def test_a_node_that_leaves_looks_for_nobody(self, cluster: Cluster) -> None:
+        first, second = self.connected(cluster)
+        first.members.stop()
+        second.die()
+        cluster.clock.advance(3)
+
+        assert first.state_of(second) == "up"
+
+    def test_one_that_has_left_is_not_looked_for(self, cluster: Cluster) -> None:
+        first, second = self.connected(cluster)
+        gevent.spawn(second.members.leave)
+        cluster.clock.advance(0.1)
+        second.link.close()
+        cluster.clock.advance(3)
+
+        assert first.changes[-1] == ("n1@host", "up", "left")
+
+
+class TestStates:
+    def test_a_node_whose_loop_is_blocked_is_stalled_and_then_up(self, cluster: Cluster) -> None:
+        """R8: the others know what blocks it."""
+        first, second = cluster.of(2)
+        second.blocking = "spin (scene.py:7)"
+        cluster.clock.advance(0.2)
+        (member,) = first.members.all()
+        assert (member.state, member.place) == ("stalled", "spin (scene.py:7)")
+        assert first.members.up() == ()
+        assert [each.name for each in first.members.peers()] == ["n1@host"]
+
+        second.blocking = ""
+        cluster.clock.advance(0.2)
+        assert first.changes[1:] == [("n1@host", "up", "stalled"), ("n1@host", "stalled", "up")]
+
+    def test_a_node_that_has_fenced_itself_says_so(self, cluster: Cluster) -> None:
+        first, second = cluster.of(2)
+        second.members.is_fenced = True
+        cluster.clock.advance(0.2)
+
+        assert second.members.is_fenced
+        assert first.state_of(second) == "fenced"
+
+    def test_each_knows_what_the_other_got(self, cluster: Cluster) -> None:
+        first, second = cluster.of(2)
+        for _ in range(20):
+            cluster.clock.advance(1)
+            for node in (first, second):
+                (member,) = node.members.all()
+                assert 0 < node.clock.now_ns() - member.confirmed_ns <= 2.2 * SECOND
+
+    @pytest.mark.parametrize("way", [("n0:9400", "n1:9400"), ("n1:9400", "n0:9400")], ids=str)
+    def test_nothing_is_confirmed_when_one_way_is_cut(
+        self, cluster: Cluster, way: tuple[str, str]
+    ) -> None:
+        """R3: whatever of it is heard."""
+        nodes = cluster.of(2)
+        cluster.clock.advance(3)
+        cluster.network.cut(*way, one_way=True)
+        cluster.clock.advance(20)
+
+        for node in nodes:
+            (member,) = node.members.all()
+            assert node.clock.now_ns() - member.confirmed_ns > 18 * SECOND
+
+    def test_changes_are_noted(self, cluster: Cluster) -> None:
+        first, second = cluster.of(2)
+        second.blocking = "x"
+        cluster.clock.advance(0.2)
+
+        life = second.exchange.identity.incarnation
+        assert [fields for kind, fields in first.journal.kept if kind == "member"] == [
+            {"name": "n1@host", "incarnation": life, "state": state} for state in ("up", "stalled")
+        ]
+
+    def test_its_loops_are_kept_until_it_leaves(self, cluster: Cluster) -> None:
+        kept: dict[str, Kept] = {}
+        keep = unsupervised(gevent.spawn)
+
+        def noting(name: str, run: Callable[[], object]) -> Kept:
+            kept[name] = keep(name, run)
+            return kept[name]
+
+        node = cluster.node(0)
+        members = Members(node.exchange, node.membership, node.clock, gevent.spawn, keep=noting)
+        node.exchange.open()
+        members.start()
+        settle()
+        before = {name: each.is_running for name, each in kept.items()}
+        members.leave()
+        settle()
+
+        assert before == {"members: judge": True, "members: dial": True}
+        assert [each.is_stopped for each in kept.values()] == [True, True]
+
+
 class TestPeers:
     def test_up_is_sorted_by_name(self, cluster: Cluster) -> None:
         nodes = cluster.of(12)
@@ -529,9 +752,9 @@ class TestSad:
 
     def test_a_name_is_not_free_while_its_node_is_only_suspect(self, cluster: Cluster) -> None:
         first, second = cluster.of(2)
-        second.die()
+        cluster.cut(second)
         cluster.clock.advance(5)
-        again = cluster.node(1).start("n0")
+        again = cluster.node(5, name="n1@host").start("n0")
         cluster.clock.advance(0.01)
 
         assert again.refused == [("n0:9400", "name_taken")]

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from crowsg.clock import SECOND
+from crowsg.cluster.alive import Alive, Condition
 from crowsg.cluster.identity import PROTOCOL, Identity
 from crowsg.cluster.membership import (
     CLOCK_DRIFT,
     DEAD_S,
+    FENCE_S,
     SUSPECT_S,
     Change,
     Hello,
@@ -32,6 +34,12 @@ def hello(
 ) -> Hello:
     at = address or f"{name.partition('@')[0]}:{life}"
     return Hello(Identity(name, life, cluster, at), version, "node", stamp_ns)
+
+
+def alive(
+    stamp_ns: int = 0, heard_ns: int = 0, condition: Condition = "up", place: str = ""
+) -> Alive:
+    return Alive(stamp_ns, "digest", heard_ns, condition, place)
 
 
 def told(changes: list[Change]) -> list[tuple[str, str | None, str]]:
@@ -139,7 +147,16 @@ class TestStates:
         assert membership.met(hello(life=6), SECOND) == []
         assert member(membership).incarnation == 5
 
-    @pytest.mark.parametrize("say", [Membership.left, lambda m, n, i: m.heard(n, i, SECOND)])
+    @pytest.mark.parametrize(
+        "say",
+        [
+            Membership.left,
+            Membership.died,
+            lambda m, n, i: m.heard(n, i, SECOND),
+            lambda m, n, i: m.told(n, i, SECOND, alive(condition="stalled")),
+        ],
+        ids=["left", "died", "heard", "told"],
+    )
     @pytest.mark.parametrize(("name", "life"), [("a@x", 6), ("b@x", 5), ("me@here", 1)])
     def test_what_is_said_of_a_life_that_is_not_known_changes_nothing(
         self, membership: Membership, say: Callable[..., list[Change]], name: str, life: int
@@ -148,6 +165,140 @@ class TestStates:
 
         assert say(membership, name, life) == []
         assert member(membership).heard_ns == 0
+
+    @pytest.mark.parametrize("condition", ["up", "stalled", "fenced"])
+    def test_a_node_is_what_it_says(self, membership: Membership, condition: Condition) -> None:
+        membership.met(hello(), 0)
+
+        changes = membership.told("a@x", 5, SECOND, alive(condition=condition))
+
+        assert told(changes) == ([] if condition == "up" else [("a@x", "up", condition)])
+        assert told(membership.told("a@x", 5, 2 * SECOND, alive())) == (
+            [] if condition == "up" else [("a@x", condition, "up")]
+        )
+
+    def test_a_stalled_node_is_not_dead_as_long_as_it_is_heard(
+        self, membership: Membership
+    ) -> None:
+        """R8."""
+        membership.met(hello(), 0)
+        for second in range(60):
+            membership.told("a@x", 5, second * SECOND, alive(condition="stalled"))
+            membership.judge(second * SECOND)
+
+        assert member(membership).state == "stalled"
+
+    def test_it_is_known_what_blocks_a_node(self, membership: Membership) -> None:
+        membership.met(hello(), 0)
+        places = []
+        for place in ("spin (scene.py:7)", ""):
+            membership.told("a@x", 5, SECOND, alive(place=place))
+            places.append(member(membership).place)
+
+        assert places == ["spin (scene.py:7)", ""]
+
+    @pytest.mark.parametrize("silence_s", [SUSPECT_S, DEAD_S])
+    def test_a_silent_node_is_what_it_says_when_it_is_heard(
+        self, membership: Membership, silence_s: int
+    ) -> None:
+        membership.met(hello(), 0)
+        membership.judge(silence_s * SECOND)
+        membership.told("a@x", 5, 11 * SECOND, alive(condition="fenced"))
+
+        assert member(membership).state == "fenced"
+
+    def test_a_life_that_was_found_dead_is_dead_at_once(self, membership: Membership) -> None:
+        """R1."""
+        membership.met(hello(), 0)
+
+        assert told(membership.died("a@x", 5)) == [("a@x", "up", "dead")]
+        assert membership.died("a@x", 5) == []
+
+    def test_whoever_was_found_dead_and_is_heard_is_up_again(self, membership: Membership) -> None:
+        membership.met(hello(), 0)
+        membership.died("a@x", 5)
+
+        assert told(membership.told("a@x", 5, SECOND, alive())) == [("a@x", "dead", "up")]
+
+    @pytest.mark.parametrize(
+        ("name", "changes"),
+        [
+            pytest.param("a@x", [("a@x", "up", "dead"), ("a@x", None, "up")], id="same-name"),
+            pytest.param("b@x", [("a@x", "up", "dead"), ("b@x", None, "up")], id="other-name"),
+        ],
+    )
+    def test_another_life_at_the_same_address_takes_the_place_of_the_former(
+        self, membership: Membership, name: str, changes: list[Any]
+    ) -> None:
+        membership.met(hello(address="a:1"), 0)
+        later = hello(name, 6, address="a:1")
+        membership.judge_hello(later)
+
+        assert told(membership.met(later, SECOND)) == changes
+
+    def test_one_that_left_is_not_dead_when_its_address_is_used_again(
+        self, membership: Membership
+    ) -> None:
+        membership.met(hello(address="a:1"), 0)
+        membership.left("a@x", 5)
+
+        assert told(membership.met(hello("b@x", 6, "a:1"), SECOND)) == [("b@x", None, "up")]
+
+
+class TestConfirming:
+    def test_at_first_it_is_the_moment_of_meeting(self, membership: Membership) -> None:
+        membership.met(hello(), 7 * SECOND)
+
+        assert member(membership).confirmed_ns == 7 * SECOND
+
+    @pytest.mark.parametrize(
+        ("heard_s", "confirmed_s"),
+        [
+            pytest.param([3, 4], 4, id="later"),
+            pytest.param([4, 3], 4, id="earlier"),
+            pytest.param([0], 2, id="nothing"),
+            pytest.param([99], 2, id="what-is-yet-to-come"),
+        ],
+    )
+    def test_it_is_the_last_moment_that_the_other_got(
+        self, membership: Membership, heard_s: list[int], confirmed_s: int
+    ) -> None:
+        membership.met(hello(), 2 * SECOND)
+        for each in heard_s:
+            membership.told("a@x", 5, 10 * SECOND, alive(heard_ns=each * SECOND))
+
+        assert member(membership).confirmed_ns == confirmed_s * SECOND
+
+    def test_the_last_moment_of_the_other_is_kept(self, membership: Membership) -> None:
+        membership.met(hello(stamp_ns=5), 0)
+        stamps = [member(membership).stamp_ns]
+        for stamp_ns in (9, 7):
+            membership.told("a@x", 5, SECOND, alive(stamp_ns=stamp_ns))
+            stamps.append(member(membership).stamp_ns)
+
+        assert stamps == [5, 9, 9]
+
+    def test_a_node_fences_before_any_other_gives_away_what_it_had(self) -> None:
+        """Whatever is lost on either way: I4 and R3 rest on this."""
+        for seed in range(50):
+            chance = random.Random(seed)
+            own, other = Membership(OWN), Membership(Identity("a@x", 5, "test", "a:1"))
+            own.met(hello(), 0)
+            other.met(hello("me@here", 1), 0)
+            dead_s = fenced_s = None
+            for tenth in range(600):
+                now_ns = tenth * SECOND // 10
+                if tenth % 10 == 0 and chance.random() < 0.4:
+                    heard_ns = member(own).stamp_ns
+                    other.told("me@here", 1, now_ns, alive(now_ns, heard_ns))
+                if tenth % 10 == 3 and chance.random() < 0.4:
+                    own.told("a@x", 5, now_ns, alive(now_ns, member(other, "me@here").stamp_ns))
+                if fenced_s is None and now_ns - member(own).confirmed_ns >= FENCE_S * SECOND:
+                    fenced_s = tenth
+                other.judge(now_ns)
+                if dead_s is None and member(other, "me@here").state == "dead":
+                    dead_s = tenth
+            assert dead_s is None or (fenced_s is not None and fenced_s < dead_s), f"seed {seed}"
 
 
 class TestClocks:

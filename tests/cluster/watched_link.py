@@ -1,9 +1,9 @@
 """A link that notes what is sent through it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from crowsg.cluster.link import CallHandler, Link, NoticeHandler, Payload
+from crowsg.cluster.link import Beat, Beats, CallHandler, Link, NoticeHandler, Payload
 
 
 class Sent(NamedTuple):
@@ -33,6 +33,10 @@ class WatchedLink:
     def address(self) -> str:
         return self._link.address
 
+    @property
+    def own_address(self) -> str:
+        return self._link.own_address
+
     def open(self, calls: Mapping[str, CallHandler], notices: Mapping[str, NoticeHandler]) -> None:
         self._link.open(calls, notices)
 
@@ -44,9 +48,23 @@ class WatchedLink:
         self._sent.append(Sent(self._source, address, topic, payload))
         self._link.tell(address, topic, payload | self.altered)
 
+    def pulse(self, beats: Beats, on_closed: Callable[[str], object]) -> None:
+        self._link.pulse(lambda: self._noted(beats()), on_closed)
+
+    def refuses(self, address: str) -> bool:
+        return self._link.refuses(address)
+
+    def reopen(self) -> None:
+        self._link.reopen()
+
     def forget(self, address: str) -> None:
         self.forgotten.append(address)
         self._link.forget(address)
 
     def close(self) -> None:
         self._link.close()
+
+    def _noted(self, beats: Iterable[Beat]) -> Iterable[Beat]:
+        for address, topic, payload in beats:
+            self._sent.append(Sent(self._source, address, topic, payload))
+            yield address, topic, payload | self.altered

@@ -80,6 +80,28 @@ def test_a_peer_that_is_not_installed_is_left_out_and_told() -> None:
     assert said[0] == "peer is left out: no no-such-program is installed"
 
 
+@pytest.mark.integration
+def test_a_peer_that_takes_long_is_measured_as_often_as_it_says() -> None:
+    answer = ("-c", "print('{\"key\": 1}')")
+    here, slow = Subject("crowsg", answer), Subject("peer", answer, most_rounds=1)
+    said: list[str] = []
+
+    measure(Benchmark("name", (Figure("key", "title"),), (here, slow)), PYTHONS, 2, said.append)
+
+    assert [line.partition(":")[0] for line in said] == [
+        "name, crowsg",
+        "name, peer",
+        "name, crowsg",
+    ]
+
+
+def test_nothing_that_takes_a_minute_is_in_smoke_mode() -> None:
+    benchmarks = catalogue(SMOKE)
+
+    assert "cluster-freeze-master" not in {each.name for each in benchmarks}
+    assert all(subject.most_rounds is None for each in benchmarks for subject in each.subjects)
+
+
 def test_nothing_is_measured_where_crowsg_cannot_be() -> None:
     needy = Subject("crowsg", ("-c", ""), programs=("no-such-program",))
 

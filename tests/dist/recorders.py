@@ -14,6 +14,7 @@ from crowsg.health.process import ProcessReading
 from crowsg.metrics.histogram import Histogram
 from crowsg.metrics.recorder import Recorder
 from crowsg.rate import Rate
+from crowsg.supervision import unsupervised
 from crowsg.testing import ManualClock
 from crowsg.throttle.info import ThrottleInfo
 from crowsg.users.counts import UserCounts
@@ -37,7 +38,7 @@ class Recording:
     def __init__(self, clock: ManualClock | None = None) -> None:
         self.clock = clock or ManualClock()
         self.recorder = Recorder(self.clock, lambda group, error: None)
-        self.health = Health(self.clock, gevent.spawn, no_process)
+        self.health = Health(self.clock, unsupervised(gevent.spawn), no_process)
         self.users = UserCounts()
         self.state: State = "running"
         self.throttles: dict[str, ThrottleInfo] = {}

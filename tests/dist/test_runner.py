@@ -9,6 +9,7 @@ from typing import Any
 import gevent
 import pytest
 
+from crowsg.dist.losses import NONE_LEFT
 from crowsg.errors import (
     EXIT_ABORTED,
     EXIT_NODES,
@@ -19,7 +20,6 @@ from crowsg.errors import (
 )
 from crowsg.node import Node
 from crowsg.one_run import (
-    DESERTED,
     DURATION_OVER,
     INTERRUPTED,
     MAX_DURATION,
@@ -355,7 +355,7 @@ class TestWithoutWorkers:
         cluster.cut_off(C)
         summary = going.finish()
 
-        assert (summary.exit_code, summary.exit_reason) == (EXIT_NODES, DESERTED)
+        assert (summary.exit_code, summary.exit_reason) == (EXIT_NODES, NONE_LEFT)
         assert summary.users.lost == 4
 
     def test_a_run_whose_workers_all_leave_says_so(self, cluster: Cluster) -> None:
@@ -365,7 +365,7 @@ class TestWithoutWorkers:
             cluster.call(cluster[name].station.leave)
         summary = going.finish()
 
-        assert (summary.exit_code, summary.exit_reason) == (EXIT_NODES, DESERTED)
+        assert (summary.exit_code, summary.exit_reason) == (EXIT_NODES, NONE_LEFT)
         assert summary.users.removed == 4
 
     def test_an_interrupt_while_users_are_dealt_loses_nothing(self, cluster: Cluster) -> None:

@@ -241,7 +241,7 @@ ENDLESS = IDLERS.replace('note("terminate")', "wait_for_gate()")
 class TestStoppingAgain:
     @pytest.mark.parametrize("asked", [A, B], ids=["the-master", "a-worker"])
     def test_nothing_gets_further_grace(self, cluster: Cluster, asked: str) -> None:
-        cluster.do(2, ENDLESS)
+        cluster.do(2, ENDLESS, terminate_timeout=60)
         first = cluster.begin(cluster[A].dist.stop)
         cluster.advance(30)
         assert not first.ready()

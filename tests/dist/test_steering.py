@@ -151,10 +151,18 @@ class TestAdding:
         with pytest.raises(PartialFailure):
             cluster.call(cluster[A].dist.add, 4)
         cluster.reconnect(C)
+        cluster.advance(2)
         cluster.call(cluster[A].dist.add, 2)
         cluster.advance(0.1)
 
         assert (cluster.ids(B), cluster.ids(C)) == ([1, 3, 4, 7], [2, 8])
+
+    def test_who_is_silent_is_given_nobody(self, cluster: Cluster) -> None:
+        cluster.do(2)
+        cluster.cut_off(C)
+        cluster.advance(4)
+
+        assert cluster.call(cluster[A].dist.add, 4) == {B: 4}
 
     def test_what_a_node_failed_to_take_is_not_waited_for(self, cluster: Cluster) -> None:
         cluster.do(2)

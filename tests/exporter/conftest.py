@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from crowsg.exporter.server import MetricsServer
-from tests.exporter.serving import LABELS, PAGE, Start
+from tests.exporter.serving import LABELS, PAGE, UNKEPT, Start
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def start(stack: ExitStack) -> Start:
         port: int | None = 0,
         request_s: float = 10,
     ) -> MetricsServer:
-        server = MetricsServer(page, lambda: LABELS, request_s)
+        server = MetricsServer(page, lambda: LABELS, UNKEPT, request_s)
         stack.callback(server.stop)
         server.start(host, port)
         return server

@@ -6,9 +6,13 @@ from contextlib import closing
 from http.client import HTTPConnection
 from typing import NamedTuple
 
+import gevent
+
 from crowsg.exporter.server import MetricsServer
+from crowsg.supervision import unsupervised
 
 PAGE = b"some_series 1\n"
+UNKEPT = unsupervised(gevent.spawn)
 LABELS = {"node": 'a"b\\c\n', "role": "lone"}
 
 Start = Callable[..., MetricsServer]

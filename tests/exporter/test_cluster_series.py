@@ -31,13 +31,14 @@ def test_nodes_are_counted_by_state_and_every_state_is_told() -> None:
 def test_events_are_counted_from_the_beginning() -> None:
     bus, series = Bus(MonotonicClock()), told({})
     series.attach(bus)
-    for event in ("connect_nodes", "connect_nodes", "nodedown"):
+    for event in ("connect_nodes", "connect_nodes", "nodedown", "deaf"):
         bus.execute(("crowsg", "cluster", event), {"count": 1}, {"nodes": ["a@x"], "state": "up"})
 
     found = scrape(series)
 
     assert found.value(EVENTS, event="connect_nodes") == 2
     assert found.value(EVENTS, event="nodedown") == 1
+    assert found.value(EVENTS, event="deaf") == 1
     assert found.value(EVENTS, event="master_node_down") == 0
 
 

@@ -16,6 +16,7 @@ from crowsg.metrics.lives import Lives
 from crowsg.testing import ManualClock
 from crowsg.users.counts import Outcome, UserCounts
 from tests.exporter.scrapes import Scrape
+from tests.exporter.serving import UNKEPT
 
 IDLE = Status("idle", None, UserCounts(), 0, "", {})
 CALLBACK = "crowsg_scenario_callback_duration_seconds"
@@ -37,7 +38,7 @@ class Told:
         self.status = status
         self.lives = Lives()
         self.callbacks = CallbackTimes()
-        self.health = Health(clock, lambda: None, lambda: READING)
+        self.health = Health(clock, UNKEPT, lambda: READING)
         self._series = NodeSeries(
             node, lambda: "lone", lambda: self.status, self.lives, self.callbacks, self.health
         )

@@ -13,7 +13,21 @@ from gevent.event import Event
 from crowsg.errors import InvalidAddress
 from crowsg.exporter.exposition import CONTENT_TYPE
 from crowsg.exporter.server import DEFAULT_PORT, PORTS_TRIED, MetricsServer
-from tests.exporter.serving import LABELS, PAGE, Start, ask, connect, port_of, read_all, send_raw
+from crowsg.supervision import Supervisor
+from crowsg.testing import ManualClock
+from crowsg.testing.manual_clock import settle
+from tests.exporter.serving import (
+    LABELS,
+    PAGE,
+    UNKEPT,
+    Start,
+    ask,
+    connect,
+    port_of,
+    read_all,
+    send_raw,
+)
+from tests.support.greenlets import kill
 
 # Of all of 127.0.0.0/8, one that no other test process uses.
 OWN_HOST = "127.1.{}.{}".format(*divmod(os.getpid() % 65536, 256))
@@ -156,7 +170,7 @@ def test_a_scrape_after_one_that_failed_is_answered(start: Start, broken: Page) 
 
 
 def test_it_listens_on_loopback_unless_told_otherwise(stack: ExitStack) -> None:
-    server = MetricsServer(lambda: PAGE, lambda: LABELS)
+    server = MetricsServer(lambda: PAGE, lambda: LABELS, UNKEPT)
     stack.callback(server.stop)
 
     server.start()
@@ -243,7 +257,7 @@ def test_a_second_start_changes_nothing(start: Start) -> None:
 
 
 def test_before_it_starts_it_has_no_address() -> None:
-    assert MetricsServer(lambda: PAGE, lambda: LABELS).address == ""
+    assert MetricsServer(lambda: PAGE, lambda: LABELS, UNKEPT).address == ""
 
 
 def test_a_stopped_server_is_gone(start: Start) -> None:
@@ -298,4 +312,54 @@ def test_stopping_waits_for_nobody(start: Start) -> None:
 
 
 def test_stopping_what_never_started_is_harmless() -> None:
-    MetricsServer(lambda: PAGE, lambda: LABELS).stop()
+    MetricsServer(lambda: PAGE, lambda: LABELS, UNKEPT).stop()
+
+
+@pytest.fixture
+def kept(stack: ExitStack) -> tuple[MetricsServer, Supervisor]:
+    """Give a server that is supervised, and its supervisor."""
+    supervisor = Supervisor(ManualClock(), gevent.spawn, print)
+    server = MetricsServer(lambda: PAGE, lambda: LABELS, supervisor.keep)
+    stack.callback(server.stop)
+    server.start("127.0.0.1", 0)
+    settle()
+    return server, supervisor
+
+
+@pytest.mark.parametrize("how", ["killed", "closed"])
+def test_one_that_dies_listens_again_at_the_same_address(
+    kept: tuple[MetricsServer, Supervisor], how: str
+) -> None:
+    """R37."""
+    server, supervisor = kept
+    address = server.address
+
+    if how == "killed":
+        kill(supervisor, "metrics server")
+    else:
+        server._server.close()
+    settle()
+
+    assert supervisor.states()["metrics server"].deaths == 1
+    assert (server.address, ask(server, "/metrics").body) == (address, PAGE)
+
+
+def test_one_that_began_anew_still_limits_its_connections(
+    kept: tuple[MetricsServer, Supervisor],
+) -> None:
+    server, supervisor = kept
+    kill(supervisor, "metrics server")
+
+    with send_raw(server, b"GET /metrics HTTP/1.1\r\n"):
+        settle()
+
+        assert len(server._server.pool) == 1
+
+
+def test_one_that_is_stopped_has_not_died(kept: tuple[MetricsServer, Supervisor]) -> None:
+    server, supervisor = kept
+
+    server.stop()
+    settle()
+
+    assert (server.address, supervisor.states()) == ("", {})

@@ -8,6 +8,7 @@ import pytest
 
 from crowsg.clock import SECOND, to_ns
 from crowsg.health.lag import TICK_S, LoopLag
+from crowsg.supervision import unsupervised
 from tests.health.blocked import BlockableClock
 
 TICK_NS = to_ns(TICK_S)
@@ -20,7 +21,7 @@ class Lagging:
         self.clock = BlockableClock()
         self.signs_ns: list[int] = []
         self.greenlets: list[Any] = []
-        self.lag = LoopLag(self.clock, self.spawn, self.signs_ns.append)
+        self.lag = LoopLag(self.clock, unsupervised(self.spawn), self.signs_ns.append)
 
     def spawn(self, function: Callable[[], object]) -> Any:
         """Start a greenlet."""

@@ -8,6 +8,7 @@ import pytest
 
 from crowsg.health.lag import TICK_S
 from crowsg.health.monitor import Health, Reading
+from crowsg.supervision import unsupervised
 from tests.health.blocked import BlockableClock, Meter
 from tests.health.threads import native_threads, until
 from tests.support.nodes import Bench
@@ -19,7 +20,7 @@ class Patient:
     def __init__(self) -> None:
         self.clock = BlockableClock(start_ns=10**9)
         self.meter = Meter()
-        self.health = Health(self.clock, gevent.spawn, self.meter.read)
+        self.health = Health(self.clock, unsupervised(gevent.spawn), self.meter.read)
 
     def work(self, cpu_s: float, seconds: float = 1.0) -> None:
         """Use processor time for a while."""
@@ -40,6 +41,15 @@ def node() -> Iterator[Patient]:
     node.health.reading()
     yield node
     node.health.stop()
+
+
+@pytest.mark.parametrize(("given", "timeout_s"), [(None, 0.0), (0.0, 0.0), (2.5, 2.5)])
+def test_it_tells_after_what_time_a_scenario_is_broken(
+    given: float | None, timeout_s: float
+) -> None:
+    health = Health(BlockableClock(), unsupervised(gevent.spawn), Meter().read, given)
+
+    assert health.stall_timeout_s == timeout_s
 
 
 def test_a_calm_node_is_not_saturated(node: Patient) -> None:
@@ -245,7 +255,7 @@ def test_of_two_nodes_one_is_watched_on_when_the_other_stops(node: Patient) -> N
 
 
 def test_two_nodes_take_their_worst_lags_each(node: Patient) -> None:
-    other = Health(node.clock, gevent.spawn, node.meter.read)
+    other = Health(node.clock, unsupervised(gevent.spawn), node.meter.read)
     other.start()
     node.block(1)
 

@@ -10,6 +10,7 @@ from crowsg.health.lag import TICK_S
 from crowsg.health.monitor import Health, Reading
 from crowsg.health.record import MAX_SPANS, HealthRecord, StallSummary
 from crowsg.health.watchdog import Stall
+from crowsg.supervision import unsupervised
 from tests.health.blocked import BlockableClock, Meter
 
 CALM = Reading()
@@ -22,7 +23,7 @@ class Run:
 
     def __init__(self) -> None:
         self.clock = BlockableClock()
-        self.health = Health(self.clock, gevent.spawn, Meter().read)
+        self.health = Health(self.clock, unsupervised(gevent.spawn), Meter().read)
         self.clock.advance(BEGAN_S)
         self.record = self.begin()
 

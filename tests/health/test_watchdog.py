@@ -1,35 +1,29 @@
 """The watchdog tells what blocks the loop, once a stall, and keeps the stalls on record."""
 
-import json
 import re
 import sys
-import sysconfig
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import gevent
 import pytest
 from gevent._hub_local import get_hub_if_exists
+from gevent.monkey import get_original  # noqa: TID251 - to tell native threads apart
 
-import crowsg
 from crowsg.clock import SECOND
+from crowsg.health.breaking import LoopBlocked
 from crowsg.health.watchdog import (
     LOOK_S,
     MAX_STALLS,
     NOBODY,
     Stall,
     Watchdog,
-    place_of,
     tell_stderr,
 )
 from tests.health.blocked import BlockableClock
 from tests.health.threads import native_threads, until
-
-SCENARIO = "/srv/load/chat.py"
-STDLIB = sysconfig.get_path("stdlib")
-PACKAGE = str(Path(crowsg.__file__).parent)
 
 
 class Watched:
@@ -126,6 +120,103 @@ def test_a_thread_that_was_never_watched_is_blocked_by_nobody() -> None:
     watched.watchdog.look()
 
     assert watched.told == []
+
+
+def test_who_asks_hears_what_blocks_the_loop_while_it_does(loop: Watched) -> None:
+    loop.clock.block(1.5)
+    loop.watchdog.look()
+
+    blocked_by = loop.watchdog.blocked_by()
+    loop.beat()
+
+    assert blocked_by
+    assert blocked_by in loop.told[0]
+    assert loop.watchdog.blocked_by() == ""
+
+
+def test_a_loop_that_goes_on_is_blocked_by_nothing(loop: Watched) -> None:
+    loop.clock.block(0.9)
+    loop.watchdog.look()
+
+    assert loop.watchdog.blocked_by() == ""
+
+
+def test_a_loop_that_has_just_gone_on_is_blocked_by_nothing(loop: Watched) -> None:
+    loop.clock.block(5)
+    # As where the thread finds the place of a stall that is over when it notes it.
+    loop.watchdog.look()
+    loop.watchdog._beat_ns = loop.clock.now_ns()
+
+    assert loop.watchdog.blocked_by() == ""
+
+
+def test_nothing_blocks_a_loop_that_was_never_watched() -> None:
+    assert Watched().watchdog.blocked_by() == ""
+
+
+def test_nothing_blocks_a_loop_that_is_watched_no_more(loop: Watched) -> None:
+    loop.clock.block(5)
+    loop.watchdog.look()
+
+    loop.watchdog.stop()
+    loop.clock.block(5)
+
+    assert loop.watchdog.blocked_by() == ""
+
+
+class Breaking(Watched):
+    """A loop that is watched by one that breaks what blocks it for two seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[str] = []
+        self._looked: set[int] = set()
+        self.watchdog = Watchdog(self._now_ns, self.told.append, 2.0, self.ends.append)
+        self.watchdog.start()
+        # Until a thread runs, Python takes it for the one that has started it.
+        until(lambda: len(self._looked) == 2)
+        self.watchdog.stop()
+
+    def _now_ns(self) -> int:
+        self._looked.add(get_original("_thread", "get_ident")())
+        return self.clock.now_ns()
+
+    def block_for_a_second(self) -> None:
+        """Go on to block the loop."""
+        self.clock.block(1)
+        self.watchdog.look()
+
+
+@pytest.mark.wall_clock
+def test_what_blocks_the_loop_for_too_long_is_broken() -> None:
+    loop = Breaking()
+    loop.block_for_a_second()
+
+    with pytest.raises(LoopBlocked, match=r"^the event loop was blocked for 2\.0 s$"):
+        loop.block_for_a_second()
+
+
+@pytest.mark.wall_clock
+def test_a_process_ends_whose_loop_is_blocked_all_the_same() -> None:
+    loop = Breaking()
+
+    for _ in range(4):
+        with suppress(LoopBlocked):
+            loop.block_for_a_second()
+
+    assert len(loop.ends) == 1
+    assert loop.ends[0].startswith("the event loop is blocked for 4.0 s by ")
+
+
+@pytest.mark.wall_clock
+def test_between_two_beats_nothing_is_broken() -> None:
+    loop = Breaking()
+
+    for _ in range(10):
+        loop.block_for_a_second()
+        loop.beat()
+
+    assert loop.ends == []
 
 
 def test_a_stall_is_on_record_with_its_begin_and_length(loop: Watched) -> None:
@@ -303,108 +394,3 @@ def test_the_time_between_stop_and_another_start_is_no_stall(loop: Watched) -> N
     loop.beat()
 
     assert (loop.told, loop.watchdog.stalls) == ([], [])
-
-
-def place_in(text: str, file: str = SCENARIO, **names: Any) -> str:
-    """Return where the thread stands that calls ``look`` in ``run`` of a file of this text."""
-    places: list[str] = []
-
-    def look(*_: object) -> str:
-        places.append(place_of(sys._getframe(1)))
-        return ""
-
-    scope = {"look": look, "json": json, "re": re, **names}
-    exec(compile(text, file, "exec"), scope)
-    # On a greenlet, so that nothing but the text calls.
-    gevent.spawn(scope["run"]).get()
-    return places[0]
-
-
-def load(text: str, file: str) -> Callable[..., Any]:
-    """Return the function ``helper`` of a file of this text."""
-    scope: dict[str, Any] = {}
-    exec(compile(text, file, "exec"), scope)
-    helper: Callable[..., Any] = scope["helper"]
-    return helper
-
-
-HELPER = "def helper(look):\n    look()\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        pytest.param("def run():\n\n    look()", r"run \(chat\.py:3\)", id="its own line"),
-        pytest.param(
-            "class Bob:\n def talk(self):\n  look()\ndef run():\n Bob().talk()",
-            r"Bob\.talk \(chat\.py:3\)",
-            id="a method",
-        ),
-        pytest.param(
-            "def step():\n look()\ndef run():\n step()", r"step \(chat\.py:2\)", id="the innermost"
-        ),
-        pytest.param(
-            "def run():\n json.dumps(object(), default=look)",
-            r"run \(chat\.py:2\) calling JSONEncoder\.iterencode \(encoder\.py:\d+\)",
-            id="json",
-        ),
-        pytest.param(
-            "def run():\n re.sub('a', look, 'aaa')",
-            r"run \(chat\.py:2\) calling sub \(__init__\.py:\d+\)",
-            id="re",
-        ),
-        pytest.param(
-            "def default(_):\n return look()\ndef run():\n json.dumps(object(), default=default)",
-            r"default \(chat\.py:2\)",
-            id="called back",
-        ),
-    ],
-)
-def test_the_place_is_the_innermost_code_of_the_scenario(text: str, place: str) -> None:
-    assert re.fullmatch(place, place_in(text))
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(f"{STDLIB}/helper.py", id="standard library"),
-        pytest.param(f"{sysconfig.get_path('purelib')}/pack/helper.py", id="installed"),
-        pytest.param(f"{sysconfig.get_path('scripts')}/helper.py", id="script"),
-        pytest.param(f"{PACKAGE}/users/helper.py", id="crowsg"),
-        pytest.param("<frozen helper.py", id="frozen"),
-    ],
-)
-def test_what_a_scenario_calls_is_named_behind_it(file: str) -> None:
-    helper = load(HELPER, file)
-
-    place = place_in("def run():\n helper(look)", helper=helper)
-
-    assert place == f"run (chat.py:2) calling helper ({file.rpartition('/')[2]}:2)"
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(f"{STDLIB}-of-mine/helper.py", id="beside the standard library"),
-        pytest.param(f"{PACKAGE}_scenarios/helper.py", id="beside crowsg"),
-        pytest.param("helper.py", id="relative"),
-    ],
-)
-def test_a_folder_with_a_similar_name_is_no_library(file: str) -> None:
-    helper = load(HELPER, file)
-
-    assert place_in("def run():\n helper(look)", helper=helper) == "helper (helper.py:2)"
-
-
-def test_where_only_libraries_run_the_innermost_is_named() -> None:
-    text = "def step():\n look()\ndef run():\n step()"
-
-    assert place_in(text, f"{STDLIB}/queue.py") == "step (queue.py:2)"
-
-
-@pytest.mark.parametrize("name", ["chat\x1b[2J.py", "chat\n.py", "\udcff.py", "c" * 5000])
-def test_a_place_is_a_short_printable_line(name: str) -> None:
-    place = place_in("def run():\n look()", f"/srv/{name}")
-
-    assert place.isprintable()
-    assert len(place) < 600

@@ -208,14 +208,14 @@ def test_a_run_answers_with_both_workers(story: Story) -> None:
 
 
 def test_a_node_that_joins_a_run_is_its_worker(story: Story) -> None:
-    """amoc case 123: test_add_new_node."""
+    """amoc case 123: test_add_new_node, a late joiner (R14)."""
     third = story.third_sees[THIRD]
 
     assert (third["state"], third["role"], third["scenario_state"]) == ("up", "worker", "running")
 
 
 def test_a_node_that_joins_a_run_has_its_settings(story: Story) -> None:
-    """amoc case 123: test_add_new_node, the settings; those that were updated since, too."""
+    """amoc case 123: test_add_new_node, the settings; those that were updated since, too (R14)."""
     assert (story.inits[THIRD]["given"], story.inits[THIRD]["updated"]) == ("by the run", 2)
 
 
@@ -230,7 +230,7 @@ def test_ids_are_without_gaps_over_the_first_two(story: Story) -> None:
 
 
 def test_users_that_are_added_reach_the_third(story: Story) -> None:
-    """amoc case 124: helper check, 20 more."""
+    """amoc case 124: helper check, 20 more; a late joiner has its share (R14)."""
     assert ids_of(story.users["add"]) == list(range(1, 31))
     assert {name: len(ids) for name, ids in story.users["add"].items()} == {
         name: {FIRST: 5, SECOND: 5, THIRD: 0}[name] + story.answers["add"][name] for name in WORKERS

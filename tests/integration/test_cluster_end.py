@@ -99,6 +99,7 @@ def outcomes(summary: dict[str, Any]) -> dict[str, dict[str, int]]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_ends_all_nodes_gracefully(run: Run, number: signal.Signals) -> None:
+    """R30: one stop ends everything."""
     program = run(IDLE, "--nodes", "2")
     program.until_said(f"{USERS} running")
     workers = children(program.pid)
@@ -114,6 +115,7 @@ def test_one_signal_ends_all_nodes_gracefully(run: Run, number: signal.Signals) 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_ends_the_waiting_for_nodes(run: Run, number: signal.Signals) -> None:
+    """R31: no wait is without end."""
     program = run(IDLE, "--nodes", "1", "--expect-nodes", "1")
     program.until_said(r"worker1@.* at ")
     workers = children(program.pid)
@@ -126,6 +128,7 @@ def test_one_signal_ends_the_waiting_for_nodes(run: Run, number: signal.Signals)
 
 
 def test_a_second_signal_leaves_no_grace_anywhere(run: Run) -> None:
+    """R30: a stop of what is stopping already."""
     program = run(STUBBORN, "--nodes", "2", "--stop-timeout", "30", users=4)
     program.until_said("4 running")
     workers = children(program.pid)
@@ -139,6 +142,7 @@ def test_a_second_signal_leaves_no_grace_anywhere(run: Run) -> None:
 
 
 def test_a_third_signal_ends_even_a_run_whose_workers_are_blocked(run: Run) -> None:
+    """R30: a stop that nothing can hold up."""
     program = run(BLOCKED, "--nodes", "2", users=2)
     program.until_said("blocked")
     workers = children(program.pid)
@@ -157,6 +161,7 @@ def _signalled(program: Program) -> bool:
 
 @pytest.mark.parametrize("text", [IDLE, BLOCKED], ids=["idle", "blocked"])
 def test_a_run_that_is_killed_leaves_no_process(run: Run, text: str) -> None:
+    """R35: children die with their parent, within 2 s."""
     program = run(text, "--nodes", "2", users=2)
     program.until_said("blocked" if text == BLOCKED else "2 running")
     workers = children(program.pid)
@@ -211,6 +216,7 @@ def invited(started: Programs, folder: Path, *arguments: str) -> Guests:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_node_that_is_asked_to_end_ends_well(invite: Invite, number: signal.Signals) -> None:
+    """R15: with exit code 0."""
     guests = invite()
 
     guests.nodes["one@here"].send(number)
@@ -219,6 +225,7 @@ def test_a_node_that_is_asked_to_end_ends_well(invite: Invite, number: signal.Si
 
 
 def test_a_node_that_goes_hands_in_all_it_has_counted(left: Guests) -> None:
+    """R15: no sample is lost."""
     said = left.run.summary()
     half = USERS // 2
     assert left.run.code() == 0
@@ -235,6 +242,7 @@ def test_a_run_goes_on_where_nodes_are_left(left: Guests) -> None:
 
 
 def test_users_of_a_node_that_goes_are_told_one_by_one(left: Guests) -> None:
+    """R15: each user has ended, and once."""
     rows = left.rows()
     assert sorted(int(row["id"]) for row in rows) == list(range(1, USERS + 1))
     assert {row["outcome"] for row in rows} == {"removed"}

@@ -183,6 +183,7 @@ def test_keys_that_are_not_there_are_named(started: Programs, tmp_path: Path) ->
 def test_a_name_that_is_taken_is_refused_on_both_sides(
     started: Programs, open_node: NodeProcess
 ) -> None:
+    """R12: the second is told why."""
     second = started.node("first@here", "--join", open_node.address)
 
     why = "the name first@here belongs to a node that is alive"
@@ -212,6 +213,7 @@ def test_a_command_for_another_cluster_is_refused(
 
 
 def test_the_node_they_came_to_is_undisturbed(started: Programs, open_node: NodeProcess) -> None:
+    """R12: the first does not notice."""
     started.node("first@here", "--join", open_node.address).code(20)
     started.node("astray@here", "--join", open_node.address, "--cluster", "other").code(20)
 

@@ -181,6 +181,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refused]:
 
 
 def test_init_that_fails_on_one_worker_starts_nothing_and_names_it(refused: Refused) -> None:
+    """R11: the whole start is refused."""
     line = error_of(refused.program)
 
     assert refused.program.code() in (3, 4)
@@ -191,6 +192,7 @@ def test_init_that_fails_on_one_worker_starts_nothing_and_names_it(refused: Refu
 
 
 def test_where_init_had_returned_the_node_is_tidied_up(refused: Refused) -> None:
+    """R11: the others end what they began."""
     tidied = [line.partition("@")[0] for line in refused.program.err if "terminated" in line]
 
     assert tidied == ["worker1"]
@@ -213,6 +215,7 @@ def test_a_worker_that_cannot_start_is_told_in_one_line(
 
 
 def test_nobody_joins_in_time(started: Programs, write: Callable[[str], str]) -> None:
+    """R31: no wait is without end."""
     program = started.start(
         *("run", write(COUNTING), "--expect-nodes", "2", "--wait", "1"),
         *("--bind", "127.0.0.1:0"),

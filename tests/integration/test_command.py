@@ -86,6 +86,7 @@ def summary(process: "subprocess.Popen[str]") -> dict[str, Any]:
 def test_one_signal_ends_a_run_gracefully(
     write: Callable[[str], str], number: signal.Signals
 ) -> None:
+    """R30: one stop ends everything."""
     process = crowsg("run", write(IDLE), "--users", "50", "--user-rate", "inf", "--json")
     until_line(process, "50 running")
 
@@ -97,6 +98,7 @@ def test_one_signal_ends_a_run_gracefully(
 
 
 def test_a_second_signal_leaves_no_grace(write: Callable[[str], str]) -> None:
+    """R30: a stop of what is stopping already."""
     process = crowsg(
         "run", write(STUBBORN), "--users", "3", "--user-rate", "inf", "--stop-timeout", "30"
     )
@@ -113,6 +115,7 @@ def test_a_second_signal_leaves_no_grace(write: Callable[[str], str]) -> None:
 
 
 def test_a_third_signal_ends_even_a_node_that_is_blocked(write: Callable[[str], str]) -> None:
+    """R30: a stop that nothing can hold up."""
     process = crowsg("run", write(SPINNING))
     assert process.stdout is not None
     assert process.stdout.readline() == "spinning\n"
@@ -197,6 +200,7 @@ def test_the_default_port_gives_way_to_the_next(write: Callable[[str], str]) -> 
 
 
 def test_users_that_cannot_be_killed_end_with_their_process(write: Callable[[str], str]) -> None:
+    """R9: they are told as stuck, and the code is 5."""
     process = crowsg(
         "run", write(STUBBORN), "--users", "3", "--duration", "1", "--stop-timeout", "0.2"
     )
@@ -209,6 +213,7 @@ def test_users_that_cannot_be_killed_end_with_their_process(write: Callable[[str
 
 
 def test_a_scenario_that_exits_ends_only_its_users(write: Callable[[str], str]) -> None:
+    """R10: an exit of a user is none of the node."""
     text = "import sys\ndef init(): pass\ndef start(i): sys.exit(1)\n"
     process = crowsg("run", write(text), "--users", "100", "--user-rate", "inf", "--json")
 
@@ -246,6 +251,7 @@ def test_the_two_lines_are_enough(write: Callable[[str], str]) -> None:
 
 @pytest.mark.parametrize("callback", ["init", "start", "busy"])
 def test_ctrl_c_ends_a_run_from_code_in_order(write: Callable[[str], str], callback: str) -> None:
+    """R30: in ``init``, while users wait, and while they work."""
     text = """
 from crowsg import users
 

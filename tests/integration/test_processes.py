@@ -119,6 +119,7 @@ def flock() -> Iterator[Flock]:
 
 
 def test_a_child_is_gone_when_its_parent_is_killed() -> None:
+    """R35: within 2 s."""
     parent = process(PARENT_OF_MANY)
     try:
         children = [next_pid(parent), next_pid(parent)]
@@ -133,6 +134,7 @@ def test_a_child_is_gone_when_its_parent_is_killed() -> None:
 
 @pytest.mark.parametrize("code", [SLEEPING, SPINNING], ids=["idle", "blocked-loop"])
 def test_the_end_of_its_stdin_ends_a_child_whatever_its_loop_does(code: str) -> None:
+    """R35: where the kernel does not tell."""
     child = process(code)
     try:
         next_pid(child)
@@ -146,6 +148,7 @@ def test_the_end_of_its_stdin_ends_a_child_whatever_its_loop_does(code: str) -> 
 
 
 def test_the_kernel_ends_a_child_even_while_somebody_holds_its_stdin_open() -> None:
+    """R35: where its stdin does not tell."""
     reader, writer = os.pipe()
     parent = process(PARENT_OF_ONE, stdin=reader)
     try:
@@ -161,6 +164,7 @@ def test_the_kernel_ends_a_child_even_while_somebody_holds_its_stdin_open() -> N
 
 
 def test_a_child_whose_parent_was_gone_before_it_could_ask_ends_at_once() -> None:
+    """R35: it is too late to be told."""
     code = BOUND.replace("int(sys.argv[1])", "int(sys.argv[1]) + 1")
     child = process(code)
     try:
@@ -311,6 +315,56 @@ def test_stopping_twice_is_stopping_once(flock: Flock) -> None:
 
     assert workers.stop(PATIENCE_S) == []
     assert len(flock.exits) == 1
+
+
+def test_a_worker_that_has_ended_is_started_again_under_its_name(flock: Flock) -> None:
+    workers = flock.start(a="print('caw')")
+    workers.wait_exits(PATIENCE_S)
+
+    workers.start_again("a")
+
+    assert workers.wait_exits(PATIENCE_S)
+    assert flock.said == ["a: caw", "a: caw"]
+    assert [exit_.name for exit_ in flock.exits] == ["a", "a"]
+
+
+def test_a_worker_that_is_killed_counts_as_one_that_nobody_asked_to_end(flock: Flock) -> None:
+    workers = flock.start(a=STUBBORN, b=SLEEPING)
+    until(lambda: len(flock.said) == 2)
+    line = next(line for line in flock.said if line.startswith("a: "))
+
+    workers.kill("a")
+
+    until(lambda: bool(flock.exits))
+    (exit_,) = flock.exits
+    assert (exit_.name, exit_.returncode, exit_.was_asked) == ("a", -signal.SIGKILL, False)
+    until(lambda: not is_alive(int(line.split()[-1])), GONE_WITHIN_S)
+    assert workers.running == ["b"]
+
+
+def test_workers_that_were_stopped_are_not_started_again(flock: Flock) -> None:
+    workers = flock.start(a=GRACEFUL)
+    flock.until_said("ready")
+    workers.stop(PATIENCE_S)
+
+    workers.start_again("a")
+
+    assert workers.wait_exits(PATIENCE_S)
+    assert flock.exits[-1].was_asked
+
+
+def test_a_worker_that_cannot_be_started_again_leaves_the_others_alone(flock: Flock) -> None:
+    commands = {"a": python(SLEEPING), "b": python("")}
+    workers = Workers(commands, commands.__getitem__, flock.said.append, flock.exits.append)
+    flock.started.append(workers)
+    workers.start()
+    until(lambda: bool(flock.exits))
+    commands["b"] = ["/no/such/program"]
+
+    with pytest.raises(NodeError, match=r"^b cannot be started: "):
+        workers.start_again("b")
+
+    assert workers.running == ["a"]
 
 
 def test_a_worker_that_cannot_be_started_stops_those_before_it() -> None:

@@ -54,6 +54,87 @@ def start(user_id):
 """
 
 
+# User 1 spins until it is stopped, all others live for three seconds.
+SPINNER = """
+import time
+from crowsg import metrics, users
+
+def init():
+    pass
+
+def start(user_id):
+    users.sleep(0.2)
+    if user_id == 1:
+        while True:
+            try:
+                time.monotonic()
+            CATCH
+    for _ in range(30):
+        users.sleep(0.1)
+    metrics.count("lived on")
+"""
+FORGIVING = "except Exception: pass"
+PASSING = "finally: pass"
+UNBREAKABLE = """
+import time
+from contextlib import suppress
+
+def spin():
+    while True:
+        time.monotonic()
+
+def init():
+    pass
+
+def start(user_id):
+    while True:
+        # Around a call: between two steps of this loop nothing is caught.
+        with suppress(BaseException):
+            spin()
+"""
+HASHING = """
+import hashlib
+
+def init():
+    pass
+
+def start(user_id):
+    hashlib.pbkdf2_hmac("sha256", b"pass", b"salt", 10**8)
+"""
+BLOCKED_IN = """
+import time
+
+def spin():
+    end_s = time.monotonic() + 60
+    while time.monotonic() < end_s:
+        sum(range(100))
+
+def init():
+    INIT
+
+def start(user_id):
+    pass
+
+def terminate():
+    TERMINATE
+"""
+# What stands in <string> counts as no scenario's, like crowsg itself.
+OF_A_LIBRARY = """
+from gevent import monkey; monkey.patch_all()
+import json, time, gevent
+from crowsg.node import Node
+items = [{"number": number} for number in range(10_000)]
+with Node("a@test", environment={}, stall_timeout_s=1.0) as node:
+    node.watch()
+    gevent.sleep(0.1)
+    end_s = time.monotonic() + 4
+    while time.monotonic() < end_s:
+        json.dumps(items, indent=1)
+    gevent.sleep(0.2)
+    print(len(node.health.watchdog.stalls))
+"""
+
+
 @dataclass
 class Run:
     """A run in which one user blocked the loop for two and a half seconds.
@@ -177,3 +258,106 @@ def test_a_stall_is_on_record_where_there_is_no_stderr(tmp_path: Path) -> None:
     ).stdout
 
     assert longest(json.loads(out))["place"].startswith(f"start ({FILE}:")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(FORGIVING, id="except Exception"), pytest.param(PASSING, id="pass")],
+)
+def broken(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Return the summary of a run in which one user of five spun, and was broken."""
+    text = SPINNER.replace("CATCH", request.param)
+    options = ("--users", "5", "--user-rate", "inf", "--stall-timeout", "1.5")
+    return end(start(tmp_path_factory.mktemp("run"), text, *options))
+
+
+def test_a_user_that_spins_is_broken_and_has_failed_r8(broken: dict[str, Any]) -> None:
+    users = broken["users"]
+
+    assert (users["failed"], users["finished"]) == (1, 4)
+    assert (broken["exit_code"], broken["exit_reason"]) == (0, "all users are done")
+
+
+def test_its_failure_says_what_it_did(broken: dict[str, Any]) -> None:
+    (error,) = broken["errors"]
+
+    assert (error["kind"], error["count"]) == ("LoopBlocked", 1)
+    assert re.fullmatch(
+        rf"LoopBlocked: the event loop was blocked for [\d.]+ s \({FILE}:\d+ in start\)",
+        error["sample"],
+    )
+
+
+def test_it_is_broken_when_its_time_is_over(broken: dict[str, Any]) -> None:
+    assert 1.5 <= longest(broken)["seconds"] < 3
+
+
+def test_the_others_live_on(broken: dict[str, Any]) -> None:
+    assert broken["counters"] == {"lived on": 4}
+
+
+def test_the_time_it_spun_is_marked_as_the_generators_own(broken: dict[str, Any]) -> None:
+    stall, spans = longest(broken), broken["health"]["saturated"]
+
+    end_s = stall["at_s"] + stall["seconds"]
+    assert any(from_s < end_s <= to_s + 1 for from_s, to_s in spans)
+    assert broken["health"]["saturated_s"] >= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [UNBREAKABLE, HASHING, IN_C.replace("SECONDS", "60")],
+    ids=["catching everything", "a hash in C", "a sleep in C"],
+)
+def test_a_process_that_cannot_be_broken_ends_with_code_5_r8(tmp_path: Path, text: str) -> None:
+    process = start(tmp_path, text, "--stall-timeout", "1.5")
+
+    _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 5
+    last = err.splitlines()[-1]
+    place = rf"(start|spin) \({FILE}:\d+\)"
+    assert re.fullmatch(
+        rf"error: the event loop is blocked for [345]\.\d s by {place} for good", last
+    )
+
+
+def test_an_init_that_spins_fails(tmp_path: Path) -> None:
+    text = BLOCKED_IN.replace("INIT", "spin()").replace("TERMINATE", "pass")
+    process = start(tmp_path, text, "--stall-timeout", "1.5")
+
+    _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 3
+    assert "error: init failed: LoopBlocked: the event loop was blocked for " in err
+
+
+def test_a_terminate_that_spins_fails(tmp_path: Path) -> None:
+    text = BLOCKED_IN.replace("INIT", "pass").replace("TERMINATE", "spin()")
+
+    summary = end(start(tmp_path, text, "--stall-timeout", "1.5"))
+
+    assert summary["exit_code"] == 3
+    assert summary["exit_reason"].startswith("terminate failed: LoopBlocked: the event loop was b")
+
+
+def test_nothing_is_broken_where_no_code_of_a_scenario_runs() -> None:
+    out = subprocess.run(
+        [sys.executable, "-c", OF_A_LIBRARY],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=PATIENCE_S,
+    ).stdout
+
+    assert int(out) >= 1
+
+
+def test_nobody_is_broken_where_that_is_not_wanted(tmp_path: Path) -> None:
+    text = SPINNING.replace("2.5", "3.5")
+
+    summary = end(start(tmp_path, text, "--stall-timeout", "0"))
+
+    assert (summary["users"]["finished"], longest(summary)["seconds"] > 3.4) == (1, True)

@@ -118,6 +118,14 @@ def test_each_of_several_nodes_has_a_line(capsys: pytest.CaptureFixture[str]) ->
     assert {"a@host disabled 0 0 0 25%", "[b]@host dead 17 3 14 25% 2 ms 3 s"} <= set(lines)
 
 
+def test_what_is_not_known_of_a_node_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    lost = replace(NODES[1], gaps=((12.34, 22.4),))
+
+    lines = printed(replace(SUMMARY, nodes=(NODES[0], lost)), capsys)
+
+    assert "[b]@host: counts up to 12.3 s, given up at 22.4 s" in lines
+
+
 def test_a_lone_node_has_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(replace(SUMMARY, nodes=NODES[:1]), capsys)
 

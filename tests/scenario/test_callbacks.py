@@ -12,6 +12,7 @@ from crowsg.scenario.loading import Scenario
 from crowsg.telemetry.bus import Bus
 from crowsg.testing import CapturedEvent, ManualClock, capture_events
 
+LIMIT_S = 30.0
 INIT_SPAN = ("crowsg", "scenario", "init", "*")
 
 ERRORS = [
@@ -38,14 +39,14 @@ class Kit:
         self.clock = ManualClock()
         self.telemetry = Bus(self.clock)
         self.greenlets: list[Any] = []
-        self.callbacks = Callbacks(self.telemetry, self.spawn)
+        self.callbacks = Callbacks(self.telemetry, self.clock, self.spawn)
 
     def spawn(self, function: Callable[..., Any], *args: Any) -> Any:
         self.greenlets.append(gevent.spawn(function, *args))
         return self.greenlets[-1]
 
     def call(self, callback: Callable[..., Any] | None, *args: Any) -> Any:
-        return self.callbacks.invoke(chat(init=callback), "init", *args)
+        return self.callbacks.invoke(chat(init=callback), "init", LIMIT_S, *args)
 
 
 @pytest.fixture
@@ -157,10 +158,49 @@ def test_a_callback_that_is_killed_before_its_first_step_is_a_failure() -> None:
         greenlet.kill(block=False)
         return greenlet
 
-    callbacks = Callbacks(Bus(ManualClock()), spawn)
+    clock = ManualClock()
+    callbacks = Callbacks(Bus(clock), clock, spawn)
 
     with pytest.raises(ScenarioFailed, match="GreenletExit"):
-        callbacks.invoke(chat(init=lambda: None), "init")
+        callbacks.invoke(chat(init=lambda: None), "init", LIMIT_S)
+
+
+def test_a_callback_that_takes_too_long_is_killed_and_a_failure(kit: Kit) -> None:
+    """R11: a callback that hangs is cut."""
+    caller = gevent.spawn(kit.call, lambda: kit.clock.sleep(1000))
+
+    kit.clock.advance(LIMIT_S - 0.1)
+    assert not caller.ready()
+    kit.clock.advance(0.1)
+
+    assert isinstance(caller.exception, ScenarioFailed)
+    assert "longer than 30 s" in str(caller.exception)
+    assert kit.greenlets[0].dead
+
+
+def test_the_time_it_may_take_is_known_while_it_runs(kit: Kit) -> None:
+    told = [kit.callbacks.patience_s()]
+    kit.call(lambda: told.append(kit.callbacks.patience_s()))
+    told.append(kit.callbacks.patience_s())
+
+    assert told == [0.0, LIMIT_S, 0.0]
+
+
+def test_a_callback_that_survives_its_kill_is_left_behind(kit: Kit) -> None:
+    """R11: a callback that hangs is cut, whatever it does against it."""
+
+    def stubborn() -> None:
+        for _ in range(2):
+            try:
+                kit.clock.sleep(1000)
+            except BaseException:  # noqa: BLE001 - on purpose
+                continue
+
+    caller = gevent.spawn(kit.call, stubborn)
+    kit.clock.advance(LIMIT_S + 1.0)
+
+    assert isinstance(caller.exception, ScenarioFailed)
+    kit.greenlets[0].kill()
 
 
 def test_a_call_is_a_span_that_carries_what_was_returned(kit: Kit) -> None:
@@ -197,7 +237,7 @@ def test_a_call_that_fails_is_a_span_that_ends_in_an_exception(
 @pytest.mark.parametrize("name", ["setup", "init", "terminate", "teardown"])
 def test_every_callback_has_a_span_of_its_name(kit: Kit, name: CallbackName) -> None:
     with capture_events(kit.telemetry, ("crowsg", "scenario", name, "*")) as events:
-        kit.callbacks.invoke(chat(**{name: lambda: None}), name)
+        kit.callbacks.invoke(chat(**{name: lambda: None}), name, LIMIT_S)
 
     assert names(events) == ["start", "stop"]
 

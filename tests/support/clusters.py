@@ -63,6 +63,9 @@ def wait_for_gate() -> None:
 class Cluster:
     """Nodes ``A``, ``B``, ... and the clock they live by; ``A`` leads where nobody else is named.
 
+    Attributes:
+        ended: Why nodes ended the process, which they only say here.
+
     Args:
         folder: Where scenarios are written.
         count: How many nodes there are.
@@ -81,6 +84,7 @@ class Cluster:
         self.clock = ManualClock(SECOND)
         self.network = MemoryNetwork(self.clock, delay_ns=delay_ns)
         self.folder = folder
+        self.ended: list[str] = []
         self.nodes: dict[str, Node] = {}
         self.links: dict[str, MemoryLink] = {}
         self._environment = environment or {}
@@ -88,13 +92,16 @@ class Cluster:
         for at in range(count):
             self.enter(f"{chr(ord('a') + at)}@test")
 
-    def enter(self, name: str) -> Node:
+    def enter(self, name: str, address: str = "") -> Node:
         """Start a node and let it join the others."""
         known = [node.station.address for node in self.nodes.values()][:1]
-        node = Node(name, clock=self.clock, environment=self._environment.get(name, {}))
+        environment = self._environment.get(name, {})
+        ended = self.ended.append
+        node = Node(name, clock=self.clock, environment=environment, end_process=ended)
         node.start()
         self.nodes[name] = node
-        link = self.network.link(f"10.0.0.{next(self._hosts)}:4000", spawn=node.spawn)
+        address = address or f"10.0.0.{next(self._hosts)}:4000"
+        link = self.network.link(address, spawn=node.spawn)
         self.links[name] = link
         node.enter_cluster(link, join=known)
         return node
@@ -188,6 +195,16 @@ class Cluster:
         for other in self.nodes:
             if other != name:
                 self.network.heal(self.address(name), self.address(other))
+
+    def crash(self, name: str) -> None:
+        """Let a node fall silent as one whose process is killed: nobody listens there any more."""
+        self.links[name].close()
+
+    def enter_again(self, name: str) -> Node:
+        """Start a node anew in place of one that crashed, at the same address."""
+        address = self.address(name)
+        self.nodes.pop(name).stop()
+        return self.enter(name, address)
 
     def with_throttles(self, of: str = A) -> set[str]:
         """Return the nodes among which a master divides its throttles."""

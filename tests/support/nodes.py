@@ -14,11 +14,17 @@ UNLIMITED = {"user_rate": "infinity"}
 
 
 class Bench:
-    """A node and the clock it lives by."""
+    """A node and the clock it lives by.
+
+    Attributes:
+        ended: Why the node ended the process, which it only says here.
+    """
 
     def __init__(self, **environment: str) -> None:
         self.clock = ManualClock()
-        self.node = Node("test@localhost", clock=self.clock, environment=environment)
+        self.ended: list[str] = []
+        name, ended = "test@localhost", self.ended.append
+        self.node = Node(name, clock=self.clock, environment=environment, end_process=ended)
 
     def do(self, scenario: ModuleType, count: int, **settings: Any) -> None:
         """Start a scenario with users that start at once, and let them take their first step."""

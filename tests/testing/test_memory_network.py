@@ -144,6 +144,60 @@ def test_a_cut_loses_what_comes_to_it(
     assert b.noticed == reached
 
 
+@pytest.mark.parametrize(
+    ("cut", "refuses"),
+    [
+        pytest.param(("a:1", "b:1"), False, id="both ways"),
+        pytest.param(("b:1", "c:1"), True, id="others"),
+    ],
+)
+def test_nothing_is_refused_or_heard_to_close_beyond_a_cut(
+    clock: ManualClock,
+    network: MemoryNetwork,
+    a: Node,
+    b: Node,
+    cut: tuple[str, str],
+    refuses: bool,
+) -> None:
+    closed: list[str] = []
+    a.link.pulse(lambda: [("b:1", "beat", 1)], closed.append)
+    clock.advance(1)
+    network.cut(*cut)
+    b.link.close()
+    clock.advance(1)
+
+    assert a.link.refuses("b:1") is refuses
+    assert closed == (["b:1"] if refuses else [])
+
+
+@pytest.mark.parametrize("way", [("a:1", "b:1"), ("b:1", "a:1")], ids=["there", "back"])
+def test_a_cut_of_one_way_is_enough_to_hear_no_refusal(
+    network: MemoryNetwork, a: Node, way: tuple[str, str]
+) -> None:
+    network.cut(*way, one_way=True)
+
+    assert not a.link.refuses("b:1")
+
+
+def test_beats_are_asked_for_ten_times_a_second(clock: ManualClock, a: Node, b: Node) -> None:
+    a.link.pulse(lambda: [("b:1", "beat", clock.now())], lambda address: None)
+    clock.advance(0.95)
+
+    assert b.noticed == pytest.approx([tenth / 10 for tenth in range(10)])
+
+
+def test_who_was_never_beaten_to_is_not_heard_to_close(
+    clock: ManualClock, a: Node, b: Node
+) -> None:
+    closed: list[str] = []
+    a.link.pulse(list, closed.append)
+    clock.advance(1)
+    b.link.close()
+    clock.advance(1)
+
+    assert closed == []
+
+
 def test_an_answer_is_cut_as_well(
     clock: ManualClock, network: MemoryNetwork, a: Node, b: Node
 ) -> None:

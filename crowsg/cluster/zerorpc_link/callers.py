@@ -6,10 +6,11 @@ that touches a socket happens on a greenlet of the link.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
+import zmq
 from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
 
@@ -156,4 +157,6 @@ class Callers:
 
 
 def _tell_refusal(monitor: HandshakeMonitor, result: AsyncResult) -> None:
-    result.set_exception(monitor.refusal())
+    # Whoever closes the connection ends this too, and may be a moment quicker.
+    with suppress(zmq.ZMQError):
+        result.set_exception(monitor.refusal())

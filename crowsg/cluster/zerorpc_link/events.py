@@ -1,5 +1,6 @@
 """Events of zerorpc on their way: packed where they are made, judged where they come in."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgpack
@@ -17,6 +18,16 @@ class BadFrame(Exception):
     """What came is no message."""
 
 
+def packed_event(header: Mapping[str, object], name: str, payload: object) -> bytes:
+    """Return an event as it travels.
+
+    Raises:
+        NotPackable: The payload cannot travel; it is judged alone, without what is around it.
+    """
+    packed = pack(payload)
+    return b"".join((b"\x93", msgpack.packb(header), msgpack.packb(name), b"\x91", packed))
+
+
 class PackedEvent(zerorpc.Event):  # type: ignore[misc]  # zerorpc is untyped
     """An event that is packed where it is made, so that whoever made it hears of what is wrong."""
 
@@ -27,11 +38,7 @@ class PackedEvent(zerorpc.Event):  # type: ignore[misc]  # zerorpc is untyped
     ) -> None:
         super().__init__(name, None, context)
         self._header.update(extra or {})
-        # The payload is judged alone: what is wrapped around it counts for nothing.
-        packed = pack(payload)
-        self._packed = b"".join(
-            (b"\x93", msgpack.packb(self._header), msgpack.packb(name), b"\x91", packed)
-        )
+        self._packed = packed_event(self._header, name, payload)
 
     def pack(self) -> bytes:
         """Return the event as it travels."""

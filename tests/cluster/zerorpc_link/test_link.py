@@ -10,7 +10,7 @@ import pytest
 
 from crowsg.cluster.zerorpc_link import Curve, ZerorpcLink
 from crowsg.errors import InvalidAddress, Unreachable
-from tests.cluster.contract import LinkContract
+from tests.cluster.contract import LinkContract, ignore
 from tests.cluster.serving_node import Node
 from tests.cluster.zerorpc_link.nets import HOST, ZerorpcNet, shared_curve, wait_until
 
@@ -40,6 +40,10 @@ def greenlets() -> int:
     return sum(isinstance(each, greenlet.greenlet) and not each.dead for each in gc.get_objects())
 
 
+def threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
@@ -48,25 +52,27 @@ def descriptors() -> int:
 def test_nothing_is_left_of_a_link_that_was_closed(curve: Curve | None) -> None:
     def live() -> None:
         net = ZerorpcNet(curve)
-        server, client = Node(net.link()), net.link()
+        server, client, dead = Node(net.link()), net.link(), net.dead_address()
         for number in range(5):
             net.call(client, server.address, "echo", number)
             client.tell(server.address, "beat", number)
         client.tell(net.dead_address(), "beat", 1)
+        client.pulse(lambda: [(server.address, "beat", 5), (dead, "beat", 6)], ignore)
         for address, method in ((server.address, "wait"), (net.dead_address(), "echo")):
             with pytest.raises(Unreachable):
                 net.call(client, address, method, timeout_s=0.02)
-        wait_until(lambda: len(server.noticed) == 5)
+        wait_until(lambda: len(server.noticed) > 5)
         net.close()
         gevent.idle()
 
     live()
-    before = greenlets(), descriptors()
+    before = greenlets(), descriptors(), threads()
     live()
 
     # Fewer, where garbage of others went meanwhile.
     assert greenlets() <= before[0]
     assert descriptors() <= before[1]
+    assert threads() <= before[2]
 
 
 def test_a_caller_that_is_killed_leaves_no_connection(plain: ZerorpcNet) -> None:

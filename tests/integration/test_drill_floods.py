@@ -1,0 +1,122 @@
+"""Drill: messages that are far too large, and peers that never read (R18, R19)."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import gevent
+import msgpack
+import pytest
+
+from crowsg.cluster.envelope import Envelope, sealed
+from crowsg.cluster.greeting import call_of
+from crowsg.cluster.identity import Identity
+from crowsg.cluster.link import MAX_MESSAGE_BYTES
+from crowsg.errors import NotPackable
+from tests.support.cluster_processes import ANY_PORT, NodeProcess, Program, programs
+from tests.support.hostile import NeverReads, stream_frame
+from tests.support.vitals import MIB, Pings, forget_peak, peak_bytes, pinging, resident_bytes
+
+pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drills]
+
+HUGE = 400 * MIB
+STOPPED_S = 5.0
+STEERING = """
+from random import Random
+from crowsg import throttle, users
+
+def init():
+    throttle.start("caws", "1000/s")
+
+def start(user_id):
+    rng = Random(user_id)
+    while True:
+        if user_id % 10:
+            throttle.wait("caws")
+        else:
+            throttle.change_rate("caws", f"{rng.randrange(900, 1100)}/s")
+            users.sleep(0.01)
+"""
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[NodeProcess]:
+    with programs() as started:
+        node = started.node("node@drill")
+        assert node.address
+        # What it needs once for all time is there.
+        with closing(Pings(node.address)) as pings:
+            pings.ping(50)
+        yield node
+
+
+def test_a_frame_of_400_megabytes_is_not_even_received(node: NodeProcess) -> None:
+    """R18: a stranger's huge message takes no memory, and no time of others."""
+    forget_peak(node.pid)
+    before = resident_bytes(node.pid)
+    with pinging(node.address) as pings:
+        taken = stream_frame(node.address, HUGE)
+        gevent.sleep(0.5)
+
+    assert taken < HUGE
+    assert peak_bytes(node.pid) - before <= 64 * MIB
+    assert pings.worst <= 0.25
+
+
+def test_the_sender_of_a_message_that_is_too_large_is_told(node: NodeProcess) -> None:
+    """R18: the error is that of its size, at the sender, before anything is sent."""
+    too_large = rf"bytes are more than the {MAX_MESSAGE_BYTES} of a message"
+    with closing(Pings(node.address)) as own, pytest.raises(NotPackable, match=too_large):
+        own.ask(bytes(HUGE))
+
+
+def test_a_peer_that_never_reads_its_answers_costs_no_memory(node: NodeProcess) -> None:
+    """R19: what it does not take is dropped, and nobody else waits for it."""
+    own = Identity("reader@drill", 7, "crowsg")
+    body = call_of("client", 0, [])
+    call = {"message_id": b"x" * 16, "v": 3}, "hello", (sealed(own, 0, told(own, body)),)
+    before = resident_bytes(node.pid)
+    peer = NeverReads(node.address, None)
+    with pinging(node.address) as pings:
+        peer.ask(msgpack.packb(call), seconds=5, times_a_second=1500)
+    peer.close()
+
+    assert resident_bytes(node.pid) - before <= 8 * MIB
+    assert pings.worst <= 0.25
+
+
+def told(own: Identity, body: object) -> Envelope:
+    return Envelope(own.name, own.incarnation, own.address, "", 1, 0, body)
+
+
+@pytest.fixture
+def steered(tmp_path: Path) -> Iterator[tuple[str, Program, NodeProcess]]:
+    """Give a run that two nodes carry, whose rate is changed all the time."""
+    (tmp_path / "steering.py").write_text(STEERING)
+    with programs() as started:
+        run = started.start(
+            *("run", str(tmp_path / "steering.py"), "--users", "100", "--user-rate", "inf"),
+            *("--bind", ANY_PORT, "--expect-nodes", "2"),
+        )
+        address = run.until_said(r"waiting for 2 nodes at (\S+)")[1]
+        nodes = [started.node(f"{name}@drill", "--join", address) for name in ("one", "two")]
+        run.until_said("100 running")
+        yield address, run, nodes[0]
+
+
+def test_a_node_that_stands_still_costs_the_master_no_memory(
+    steered: tuple[str, Program, NodeProcess],
+) -> None:
+    """R19: with a stopped node and a thousand changes a second the master stays as it is."""
+    address, run, node = steered
+    gevent.sleep(1)
+    before = resident_bytes(run.pid)
+
+    node.send(signal.SIGSTOP)
+    with pinging(address) as pings:
+        gevent.sleep(STOPPED_S)
+    node.send(signal.SIGCONT)
+
+    assert resident_bytes(run.pid) - before <= 32 * MIB
+    assert pings.worst <= 0.25
