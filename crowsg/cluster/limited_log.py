@@ -4,7 +4,7 @@ import logging
 
 from crowsg.clock import SECOND, Clock
 
-LINES_PER_SECOND = 10
+LINES_PER_SECOND = 5
 
 
 class LimitedLog:

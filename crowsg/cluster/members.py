@@ -88,13 +88,8 @@ class Members:
         exchange.answer("leave", self._answer_leave)
         exchange.take("alive", self._take_alive)
 
-    @property
-    def is_fenced(self) -> bool:
-        """Whether this node tells the others that it has stopped its users itself."""
-        return self._heartbeat.is_fenced
-
-    @is_fenced.setter
-    def is_fenced(self, is_fenced: bool) -> None:
+    def tell_fenced(self, is_fenced: bool) -> None:
+        """Tell the others, or tell them no more, that this node has stopped its users itself."""
         self._heartbeat.is_fenced = is_fenced
 
     @property

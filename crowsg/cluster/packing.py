@@ -16,6 +16,9 @@ from crowsg.text import shown
 MAX_DEPTH = 64
 """Lists and dictionaries inside one another."""
 
+MAX_CONTENT = MAX_ITEMS + MAX_ITEMS // 2
+"""Items of all lists and dictionaries of a message: of few bytes each, they take much memory."""
+
 _LEAST_INT, _GREATEST_INT = -(1 << 63), (1 << 64) - 1
 
 
@@ -42,9 +45,12 @@ def unpack(packed: bytes | memoryview, wrapped: int = 0) -> Payload:
     Raises:
         NotPackable: These bytes are not what ``pack`` returns.
     """
+    content = _Content()
     try:
         value = msgpack.unpackb(
             packed,
+            list_hook=content.count,
+            object_hook=content.count,
             raw=False,
             strict_map_key=True,
             max_array_len=MAX_ITEMS,
@@ -56,6 +62,19 @@ def unpack(packed: bytes | memoryview, wrapped: int = 0) -> Payload:
         raise NotPackable(f"no message: {type(error).__name__}: {error}") from None
     _check(value, (), MAX_DEPTH + wrapped)
     return value
+
+
+class _Content:
+    """Counts what a message is made of, while it is read."""
+
+    def __init__(self) -> None:
+        self._items = 0
+
+    def count(self, value: Any) -> Any:
+        self._items += 1 + len(value)
+        if self._items > MAX_CONTENT:
+            raise ValueError(f"more than {MAX_CONTENT} items")
+        return value
 
 
 def check(value: Payload) -> None:

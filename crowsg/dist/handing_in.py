@@ -14,7 +14,8 @@ CALL_S = 5.0
 LAST_WORD_S = 1.0
 """Seconds in which a master that was lost may show, each of two times, that it is there."""
 
-_TRIES = 2
+_TRIES = 3
+_LAST_TRIES = 2
 
 _LOGGER = logging.getLogger("crowsg")
 
@@ -31,10 +32,13 @@ class HandingIn:
         self._call_master = call_master
         self._snapshots = snapshots
 
-    def leave(self) -> None:
+    def leave(self) -> bool:
         """Hand in everything, of more users than fit into one snapshot too.
 
-        Blocks: until the master has it, or was asked twice.
+        Returns:
+            Whether the master has it.
+
+        Blocks: until it has, or was asked three times.
         """
         try:
             lives_from = None
@@ -47,6 +51,8 @@ class HandingIn:
             # A master that does not know the run any more has it all.
             if not (isinstance(error, Refused) and error.kind in ("stale", "unknown")):
                 _LOGGER.warning("the master did not take the last of what was counted: %s", error)
+                return False
+        return True
 
     def say_last(self, fenced: int) -> None:
         """Hand in what a master may have missed that was lost, if it is there after all.
@@ -58,12 +64,14 @@ class HandingIn:
         """
         body = {"snapshot": self._snapshots.take(), "fenced": fenced}
         try:
-            self._insist("worker_leaves", body, LAST_WORD_S)
+            self._insist("worker_leaves", body, LAST_WORD_S, _LAST_TRIES)
         except CrowsgError as error:
             _LOGGER.warning("the last of what was counted is not with the master: %s", error)
 
-    def _insist(self, method: str, body: Any, timeout_s: float = CALL_S) -> Any:
-        for _ in range(_TRIES - 1):
+    def _insist(
+        self, method: str, body: Any, timeout_s: float = CALL_S, tries: int = _TRIES
+    ) -> Any:
+        for _ in range(tries - 1):
             with suppress(Unreachable):
                 return self._call_master(method, body, timeout_s)
         return self._call_master(method, body, timeout_s)

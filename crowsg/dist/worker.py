@@ -25,7 +25,7 @@ from crowsg.dist.drops import Drops
 from crowsg.dist.fence import AGE_S, Fence
 from crowsg.dist.handing_in import CALL_S, HandingIn
 from crowsg.dist.run_settings import unpacked
-from crowsg.errors import MasterIsSet, Refused
+from crowsg.errors import MasterIsSet, Refused, Unreachable
 from crowsg.failpoints import failpoint
 from crowsg.supervision import Kept
 from crowsg.throttle.remote import RemoteOwner
@@ -151,6 +151,7 @@ class Worker:
 
         Raises:
             Refused: There is none.
+            Unreachable: It is gone, or does not answer.
             CrowsgError: What the master raised.
 
         Blocks: until it answers.
@@ -158,8 +159,11 @@ class Worker:
         service = self._service
         if service is None:
             raise Refused("stale", f"{self._name} works for no master any more")
-        # What is known of its clock by now is better than what was known when the run began.
-        master = self._members.peer(service.master.name)
+        try:
+            # What is known of its clock by now is better than what was known when the run began.
+            master = self._members.peer(service.master.name)
+        except Refused as error:
+            raise Unreachable(service.master.name, method, 0.0) from error
         if master.incarnation != service.master.incarnation:
             raise Refused("stale", f"{service.master.name} has forgotten the run of {self._name}")
         return self._exchange.call(master, method, body, timeout_s, service.run)
@@ -173,7 +177,8 @@ class Worker:
         if service is None:
             return
         self._end_run(service)
-        self._handing_in.leave()
+        if not self._handing_in.leave():
+            self.has_lost_master = True
         self._let_go(service)
 
     def works_for(self, name: str) -> bool:
@@ -214,7 +219,7 @@ class Worker:
         silent = "no word from the master %s for %g s: its run ends here"
         _LOGGER.error(silent, service.master.name, FENCE_S)
         self._journal.note("fence", run=service.run)
-        self._members.is_fenced = True
+        self._members.tell_fenced(True)
         if self._given_up is not service:
             self._lose_master(service)
         self._carriers.crowd.stop_all(at_once=True)
@@ -348,7 +353,7 @@ class Worker:
         if self._service is not service:
             return
         self._service, self.last_master = None, service.master
-        self._members.is_fenced = False
+        self._members.tell_fenced(False)
         self._journal.note("released", run=service.run)
         self._carriers.code.release(service.run)
         if self._beating is not None:

@@ -15,6 +15,7 @@ from gevent.pywsgi import LoggingLogAdapter, WSGIHandler, WSGIServer
 
 from crowsg.errors import InvalidAddress
 from crowsg.exporter.exposition import CONTENT_TYPE
+from crowsg.health.limits import reserved_files
 from crowsg.supervision import Keep, Kept
 
 DEFAULT_HOST = "127.0.0.1"
@@ -61,6 +62,14 @@ class _Handler(WSGIHandler):  # type: ignore[misc]  # gevent is untyped
         if isinstance(error, ValueError):
             return super()._handle_client_error(error)
         return None
+
+
+class _Server(WSGIServer):  # type: ignore[misc]  # gevent is untyped
+    """Lets a scrape in even where users have taken all descriptors there are."""
+
+    def do_read(self) -> Any:
+        with reserved_files():
+            return super().do_read()
 
 
 class MetricsServer:
@@ -132,7 +141,7 @@ class MetricsServer:
         return self._listening((host, DEFAULT_PORT + PORTS_TRIED - 1))
 
     def _listening(self, address: tuple[str, int]) -> Any:
-        server = WSGIServer(
+        server = _Server(
             _bound(*address),
             self._answer,
             log=None,

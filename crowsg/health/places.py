@@ -9,6 +9,8 @@ from gevent.hub import Hub
 
 from crowsg.text import line_of
 
+# In crowsg.users, which is above this room.
+_LIFE_OF_A_USER = "Crowd._live"
 _WAITING = Hub.run.__code__
 _IMPORTING = "<frozen importlib."
 _FOLDERS = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
@@ -46,10 +48,18 @@ def is_breakable(frames: Iterable[FrameType]) -> bool:
 
 
 def place_of(frame: FrameType) -> str:
-    """Name where a thread stands: the innermost code of the scenario, and what it calls there."""
-    own = next((each for each in stack_of(frame) if not _is_library(each)), frame)
-    place = _named(own)
+    """Name where a thread stands: whose code it is, its innermost place, what it calls there."""
+    stack = stack_of(frame)
+    own = next((each for each in stack if not _is_library(each)), frame)
+    place = f"{_user_of(stack[-1])}{_named(own)}"
     return place if own is frame else f"{place} calling {_named(frame)}"
+
+
+def _user_of(outermost: FrameType) -> str:
+    """Name the user whose greenlet it is; "" for none."""
+    if outermost.f_code.co_qualname != _LIFE_OF_A_USER:
+        return ""
+    return f"user {outermost.f_locals['user'].id} in "
 
 
 def _is_library(frame: FrameType) -> bool:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -73,11 +74,14 @@ def may_use(module: Module, name: str) -> bool:
     return any(is_part(module.name, who) for who in ALLOWED[name])
 
 
+@cache
+def all_uses() -> list[tuple[Module, str, int]]:
+    """Return (module, dotted name, line) of all that is referred to anywhere."""
+    return [(module, used, line) for module in modules() for used, line in uses(module)]
+
+
 def users_of(name: str) -> Iterator[tuple[Module, int]]:
-    for module in modules():
-        for used, line in uses(module):
-            if is_below(used, name):
-                yield module, line
+    return ((module, line) for module, used, line in all_uses() if is_below(used, name))
 
 
 @pytest.mark.parametrize("name", ALLOWED)

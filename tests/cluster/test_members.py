@@ -609,10 +609,9 @@ class TestStates:
 
     def test_a_node_that_has_fenced_itself_says_so(self, cluster: Cluster) -> None:
         first, second = cluster.of(2)
-        second.members.is_fenced = True
+        second.members.tell_fenced(True)
         cluster.clock.advance(0.2)
 
-        assert second.members.is_fenced
         assert first.state_of(second) == "fenced"
 
     def test_each_knows_what_the_other_got(self, cluster: Cluster) -> None:

@@ -9,7 +9,7 @@ import msgpack
 import pytest
 
 from crowsg.cluster.link import MAX_ITEMS, MAX_MESSAGE_BYTES
-from crowsg.cluster.packing import MAX_DEPTH, check, pack, unpack
+from crowsg.cluster.packing import MAX_CONTENT, MAX_DEPTH, check, pack, unpack
 from crowsg.errors import NotPackable
 
 Weekday = enum.IntEnum("Weekday", "MONDAY")
@@ -128,6 +128,15 @@ def test_what_may_not_travel_is_told_with_its_place(value: Any, told: str) -> No
 )
 def test_bytes_of_a_stranger_are_refused(packed: bytes) -> None:
     with pytest.raises(NotPackable):
+        unpack(packed)
+
+
+@pytest.mark.parametrize("item", [{}, [], 1], ids=["dictionaries", "lists", "numbers"])
+def test_a_message_of_too_many_small_things_is_refused(item: Any) -> None:
+    """R18: few bytes would become much memory."""
+    packed = msgpack.packb([[item] * (MAX_ITEMS - 1)] * 3)
+
+    with pytest.raises(NotPackable, match=f"more than {MAX_CONTENT} items"):
         unpack(packed)
 
 

@@ -50,6 +50,7 @@ def test_the_names_of_benchmarks_differ() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.long
 @pytest.mark.parametrize(
     "benchmark",
     [

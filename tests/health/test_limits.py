@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from crowsg.health.limits import SPARE_FILES, file_warning, raise_file_limit
+from crowsg.health.limits import (
+    RESERVED_FILES,
+    SPARE_FILES,
+    file_warning,
+    raise_file_limit,
+    reserved_files,
+)
 
 
 @pytest.fixture
@@ -17,16 +23,27 @@ def hard() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_the_soft_limit_is_raised_to_the_hard_one(hard: int) -> None:
-    assert raise_file_limit() == hard
+def test_the_soft_limit_is_raised_to_the_hard_one_less_a_reserve(hard: int) -> None:
+    """R26."""
+    assert raise_file_limit() == hard - RESERVED_FILES
 
-    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard - RESERVED_FILES, hard)
 
 
 def test_a_limit_that_is_raised_already_is_told_again(hard: int) -> None:
     raise_file_limit()
 
-    assert raise_file_limit() == hard
+    assert raise_file_limit() == hard - RESERVED_FILES
+
+
+def test_a_block_may_open_files_of_the_reserve(hard: int) -> None:
+    """R26."""
+    raise_file_limit()
+
+    with reserved_files():
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard - RESERVED_FILES, hard)
 
 
 @pytest.mark.parametrize(

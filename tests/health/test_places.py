@@ -14,6 +14,7 @@ import pytest
 
 import crowsg
 from crowsg.health.places import is_breakable, place_of, stack_of
+from tests.support.nodes import Bench, make_scenario
 
 SCENARIO = "/srv/load/chat.py"
 STDLIB = sysconfig.get_path("stdlib")
@@ -190,3 +191,15 @@ def test_a_callback_of_the_loop_is_not_broken() -> None:
     gevent.sleep(0)
 
     assert seen == [False]
+
+
+def test_the_user_is_named_whose_greenlet_it_is() -> None:
+    """R8: a stall is told with its user."""
+    seen: list[str] = []
+    bench = Bench()
+    scenario = make_scenario(lambda user_id: seen.append(place_of(sys._getframe())))
+    with bench.node:
+        bench.node.local.do(scenario, 3, {"user_rate": "infinity"})
+        bench.clock.advance(1)
+
+    assert [each.partition(" in ")[0] for each in seen] == ["user 1", "user 2", "user 3"]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.cluster_processes import programs
 
-pytestmark = [pytest.mark.integration, pytest.mark.wall_clock]
+pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.long]
 
 USERS = 5000
 

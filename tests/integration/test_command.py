@@ -290,6 +290,7 @@ def teardown():
     assert err.rstrip().endswith("KeyboardInterrupt")
 
 
+@pytest.mark.long
 def test_the_messaging_scenario_loses_no_message_unsaid() -> None:
     process = crowsg("run", "messaging", "--users", "300", "--user-rate", "100/s", "--json")
 

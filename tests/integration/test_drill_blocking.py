@@ -214,7 +214,6 @@ class TestReplaced:
     def test_a_worker_that_cannot_be_broken_is_replaced_within_ten_seconds_r8(
         self, replaced: Scene
     ) -> None:
-        print(replaced.took_s)
         assert replaced.took_s["replaced"] <= 10.0
 
     def test_every_invariant_holds_r8(self, replaced: Scene) -> None:
@@ -225,7 +224,6 @@ class TestUnending:
     def test_to_kill_a_thousand_is_answered_within_a_tenth_of_a_second_r9(
         self, unending: Scene
     ) -> None:
-        print(unending.took_s)
         assert unending.took_s["answer"] <= 0.1
 
     def test_within_three_seconds_it_is_told_that_they_are_stuck_r9(self, unending: Scene) -> None:

@@ -15,7 +15,7 @@ from crowsg.cluster.identity import Identity
 from crowsg.cluster.link import MAX_MESSAGE_BYTES
 from crowsg.errors import NotPackable
 from tests.support.cluster_processes import ANY_PORT, NodeProcess, Program, programs
-from tests.support.hostile import NeverReads, stream_frame
+from tests.support.hostile import MemberOfTheirs, NeverReads, stream_frame
 from tests.support.vitals import MIB, Pings, forget_peak, peak_bytes, pinging, resident_bytes
 
 pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drills]
@@ -56,10 +56,36 @@ def test_a_frame_of_400_megabytes_is_not_even_received(node: NodeProcess) -> Non
     forget_peak(node.pid)
     before = resident_bytes(node.pid)
     with pinging(node.address) as pings:
+        assert stream_frame(node.address, 5 * MIB) == 5 * MIB
         taken = stream_frame(node.address, HUGE)
         gevent.sleep(0.5)
 
     assert taken < HUGE
+    assert peak_bytes(node.pid) - before <= 64 * MIB
+    assert pings.worst <= 0.25
+
+
+INNER = 99_000
+
+
+@pytest.mark.parametrize(
+    "item", [b"\x80", b"\x90", b"\xa2\xc3\xa9"], ids=["dictionaries", "lists", "texts"]
+)
+def test_a_message_that_would_become_much_is_not_read(node: NodeProcess, item: bytes) -> None:
+    """R18: 8 MiB of the smallest items take no memory either, and no time of others."""
+    inner = b"\xdd" + INNER.to_bytes(4) + item * INNER
+    count = MAX_MESSAGE_BYTES // len(inner) - 1
+    payload = b"\xdc" + count.to_bytes(2) + inner * count
+    header = msgpack.packb({"message_id": b"x", "v": 3})
+    event = b"\x93" + header + msgpack.packb("hello") + b"\x91" + payload
+    forget_peak(node.pid)
+    before = resident_bytes(node.pid)
+    peer = MemberOfTheirs(node.address, None)
+    with pinging(node.address) as pings:
+        peer.send([b"", event])
+        gevent.sleep(0.7)
+    peer.close()
+
     assert peak_bytes(node.pid) - before <= 64 * MIB
     assert pings.worst <= 0.25
 

@@ -53,12 +53,12 @@ class Scene:
 
     def seen_s(self, name: str, state: str, since: int) -> float:
         """Return after how long, from a moment on, the master took a node for that."""
-        seen = (
+        seen: int = next(
             note["t"]
             for note in self.notes[MASTER]
-            if note["kind"] == "cluster" and note["nodes"].get(name) == state
+            if note["kind"] == "cluster" and note["t"] >= since and note["nodes"].get(name) == state
         )
-        return next((moment - since) / SECOND for moment in seen if moment >= since)
+        return (seen - since) / SECOND
 
     def noted(self, node: str, kind: str) -> list[int]:
         """Return when a node noted such a thing."""
@@ -170,7 +170,6 @@ class TestNodes:
         late = [
             hit["at"] for hit in nodes.caws if hit["node"] == LONG and since <= hit["at"] < until
         ]
-        print("steps", len(late))
         assert [at for at in late if at > since + to_ns(0.1)] == []
 
     def test_it_takes_part_anew_r2(self, nodes: Scene) -> None:

@@ -58,7 +58,7 @@ class Losses:
         """Return after how long a quarter of a second saw 98 % of the rate again."""
         moments = [hit["at"] for hit in self.caws]
         begin, least = bisect_left(moments, since), round(0.98 * RATE * WINDOW_S)
-        found = next(
+        found: int = next(
             first
             for first, last in zip(moments[begin:], moments[begin + least :], strict=False)
             if last - first <= to_ns(WINDOW_S)
@@ -67,7 +67,7 @@ class Losses:
 
     def longest_gap_s(self, since: int, until: int, but: str) -> float:
         """Return for how long nobody but one node was heard, between two moments."""
-        moments = [hit["at"] for hit in self.caws if hit["node"] != but]
+        moments: list[int] = [hit["at"] for hit in self.caws if hit["node"] != but]
         within = moments[bisect_left(moments, since) : bisect_right(moments, until)]
         return max(after - before for before, after in pairwise([since, *within, until])) / SECOND
 
@@ -119,7 +119,6 @@ def death(drill: Drill, name: str, died: int) -> Death:
 
 
 def test_each_death_is_noticed_within_a_second_r1(losses: Losses) -> None:
-    print({death.name: round(death.noticed_s, 3) for death in losses.deaths})
     assert {death.name: death.noticed_s for death in losses.deaths if death.noticed_s > 1.0} == {}
 
 
@@ -135,13 +134,11 @@ def test_the_others_go_on_meanwhile_r1(losses: Losses) -> None:
         death.name: losses.longest_gap_s(death.at, death.at + SECOND, death.name)
         for death in losses.deaths
     }
-    print(gaps)
     assert {name: gap for name, gap in gaps.items() if gap > 0.1} == {}
 
 
 def test_the_rate_is_whole_again_within_a_second_r20(losses: Losses) -> None:
     after = {death.name: losses.recovered_s(death.at) for death in losses.deaths}
-    print({name: round(seconds, 3) for name, seconds in after.items()})
     assert {name: seconds for name, seconds in after.items() if seconds > 1.0} == {}
 
 

@@ -126,7 +126,9 @@ def test_a_worker_that_cannot_be_broken_is_started_again_r8(
     run = start(started, tmp_path, UNBREAKABLE, "--nodes", "2", "--stall-timeout", "1.5")
 
     assert until_replaced(run)[2] == "5"
-    assert run.said(r"error: the event loop is blocked for .* by spin \(scenario_of_the_test\.py:")
+    assert run.said(
+        r"error: the event loop is blocked for .* by user \d+ in spin \(scenario_of_the_test\.py:"
+    )
 
 
 def test_in_a_run_that_ends_no_worker_is_started_again(started: Programs, tmp_path: Path) -> None:

@@ -196,7 +196,9 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     assert process.stderr is not None
     told = next(filter(None, map(LINE.fullmatch, process.stderr)))
     is_early = process.poll() is None
-    return Run(rf"{function} \({FILE}:\d+\)", float(told[1]), told[2], is_early, end(process))
+    return Run(
+        rf"user 1 in {function} \({FILE}:\d+\)", float(told[1]), told[2], is_early, end(process)
+    )
 
 
 def test_who_blocks_the_loop_is_named(run: Run) -> None:
@@ -257,7 +259,7 @@ def test_a_stall_is_on_record_where_there_is_no_stderr(tmp_path: Path) -> None:
         ["sh", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PATIENCE_S
     ).stdout
 
-    assert longest(json.loads(out))["place"].startswith(f"start ({FILE}:")
+    assert longest(json.loads(out))["place"].startswith(f"user 1 in start ({FILE}:")
 
 
 @pytest.fixture(
@@ -318,7 +320,7 @@ def test_a_process_that_cannot_be_broken_ends_with_code_5_r8(tmp_path: Path, tex
 
     assert process.returncode == 5
     last = err.splitlines()[-1]
-    place = rf"(start|spin) \({FILE}:\d+\)"
+    place = rf"user 1 in (start|spin) \({FILE}:\d+\)"
     assert re.fullmatch(
         rf"error: the event loop is blocked for [345]\.\d s by {place} for good", last
     )

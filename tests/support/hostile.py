@@ -19,6 +19,7 @@ from crowsg.cluster.zerorpc_link import Curve
 
 MARK = b"the last one"
 PATIENCE_S = 30.0
+GREETED_WITHIN_S = 0.05
 
 # Greeting and frames of ZMTP 3, ZeroMQ's own protocol.
 _SIGNATURE = b"\xff" + bytes(8) + b"\x7f\x03\x01"
@@ -163,6 +164,10 @@ def shout(address: str, frames: list[list[bytes]], rng: Random) -> None:
     """
     with suppress(OSError), socket.create_connection(parse(address), 5) as connection:
         connection.sendall(_greeting(rng))
+        # Who is not greeted back is sent the rest all the same.
+        connection.settimeout(GREETED_WITHIN_S)
+        with suppress(TimeoutError):
+            connection.recv(1024)
         connection.sendall(b"".join(_wired(each, rng) for message in frames for each in message))
 
 
@@ -189,10 +194,15 @@ def stream_frame(address: str, size: int) -> int:
         How many were taken before the other side hung up.
     """
     ready = b"\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
-    handshake = _SIGNATURE + b"NULL".ljust(20, b"\0") + bytes(32)
-    handshake += _COMMAND + bytes([len(ready)]) + ready
+    greeting = _SIGNATURE + b"NULL".ljust(20, b"\0") + bytes(32)
+    handshake = _COMMAND + bytes([len(ready)]) + ready
     piece, sent = bytes(1 << 20), 0
     with suppress(OSError), socket.create_connection(parse(address), 5) as connection:
+        connection.sendall(greeting)
+        # It comes in pieces, and what is sent before the last of them is taken for part of it.
+        answer = b""
+        while len(answer) < len(greeting):
+            answer += connection.recv(len(greeting)) or bytes(len(greeting))
         connection.sendall(handshake + b"\x01\x00" + _LONG + size.to_bytes(8))
         while sent < size:
             connection.sendall(piece)

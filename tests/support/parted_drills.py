@@ -1,5 +1,6 @@
 """A drill over hosts of their own, which can be cut off, and are seen all the same."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from crowsg.cluster.keys import new_cluster_key
 from tests.support.cluster_processes import Program, Programs
 from tests.support.drills import CAWING, MASTER, Drill
 from tests.support.namespaces import HUB, Network
+
+_ESTABLISHED = "01"
 
 SEEN_THROUGH_A_FILE = (
     CAWING.replace('oracle.connect(config.get("oracle"), node=current_node().name)', "seen()")
@@ -31,11 +34,16 @@ def init():""",
 
 
 class Hosts(Network):
-    """A network in which a host may also be deaf."""
+    """A network in which a host may also be deaf, and whose connections are seen from both ends."""
 
     def unmute(self, name: str) -> None:
         """Let a host send to all others again."""
         self._run(name, "ip route flush type blackhole")
+
+    def half_open(self) -> set[tuple[str, str]]:
+        """Return the connections between hosts, from end to end, that only one end knows of."""
+        known = {each for keeper in self._keepers.values() for each in _connections(keeper.pid)}
+        return {(near, far) for near, far in known if (far, near) not in known}
 
 
 class PartedDrill(Drill):
@@ -112,3 +120,11 @@ class PartedDrill(Drill):
 def host_of(name: str) -> str:
     """Return the host of a node of a drill."""
     return HUB if name == MASTER else name.partition("@")[0]
+
+
+def _connections(pid: int) -> Iterator[tuple[str, str]]:
+    """Yield both ends of each connection of the namespace of a process."""
+    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+        _, near, far, state, *_ = line.split()
+        if state == _ESTABLISHED:
+            yield near, far

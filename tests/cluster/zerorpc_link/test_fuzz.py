@@ -17,7 +17,7 @@ from crowsg.cluster.zerorpc_link import Curve
 from tests.cluster.serving_node import Node
 from tests.cluster.zerorpc_link.nets import ZerorpcNet, shared_curve
 
-FRAMES = 2000
+FRAMES = 600
 PAUSE_AFTER = 50
 CURVE = shared_curve()
 
@@ -129,9 +129,8 @@ def survives(net: ZerorpcNet, curve: Curve | None, seed: int, frames: int) -> No
     assert net.call(client, node.address, "echo", "still there") == "still there"
     client.tell(node.address, "beat", "last")
     net.wait_until(lambda: node.noticed[-1:] == ["last"])
-    gevent.sleep(0.05)
     # The one more is that which sends the notice.
-    assert len(living()) == before + 1
+    net.wait_until(lambda: len(living()) == before + 1)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -146,7 +145,7 @@ def test_a_stranger_who_sends_anything_harms_nobody(
 def test_a_stranger_who_goes_on_harms_nobody(
     net: ZerorpcNet, curve: Curve | None, seed: int
 ) -> None:
-    survives(net, curve, seed, 30_000)
+    survives(net, curve, seed, 5000)
 
 
 def test_a_stranger_without_a_key_does_not_get_through() -> None:
