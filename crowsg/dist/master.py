@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from gevent import getcurrent
+
 from crowsg.clock import Clock
 from crowsg.cluster.exchange import Exchange, Sender
 from crowsg.cluster.members import Members
@@ -44,14 +46,13 @@ class Master:
 
     Attributes:
         over: Set while no run is going on or ending.
-        idle: Set while all users that were given to workers have ended.
-        unkillable: Set when users somewhere survived their last kill.
         crew: The workers.
         losses: Those that were lost.
         standing: How the run stands with them.
         tally: What all nodes recorded in the current or last run.
         scenario: The scenario of that run; "" before the first.
         trouble: What ``terminate`` and ``teardown`` raised, anywhere.
+        pulls_itself: Whether ``pull_each_second`` is to take what workers record in this run.
 
     Args:
         exchange, members: How the others are reached.
@@ -88,13 +89,13 @@ class Master:
         self.crew = Crew()
         self.losses = Losses()
         self.standing = Standing(self.crew, self.losses, lambda: self.state == "running", clock)
-        self.idle, self.unkillable = self.standing.idle, self.standing.unkillable
         self.trouble: list[ScenarioFailed] = []
         self.scenario = ""
         self._claimed: ScenarioReference | None = None
         self._plan: Plan | None = None
         self._state = "idle"
-        self._is_ending = self._pulls_itself = False
+        self._is_ending = self.pulls_itself = False
+        self._starting: Any = None
         self.tally = Tally(exchange, orders, lead.snapshots, clock)
         self._dealing = Dealing(exchange, members, orders, lead.processes, spawn, self.is_worker)
         self._recruits = Recruits(self.crew, self._dealing)
@@ -176,7 +177,7 @@ class Master:
         self._claim()
         self._lead.controller.lead()
         # Before the scenario is loaded, which may let others run.
-        self._claimed = scenario
+        self._claimed, self._starting = scenario, getcurrent()
         self.losses.begin(on_loss)
         try:
             self._start(self._planned(run, scenario, settings), lives)
@@ -185,14 +186,20 @@ class Master:
             self._lead.code.release(run)
             self._forget("idle")
             raise
+        self._starting = None
         return self._run()
 
     def stop(self) -> None:
         """Let the run end, on a greenlet of its own; ``over`` is set when it has.
 
+        One that is being started is taken back; whoever starts it gets ``Refused``.
+
         Raises:
             NotAMaster: None goes on.
         """
+        if self._starting is not None:
+            self._starting.kill(Refused("stale", "it was stopped while it started"), block=False)
+            return
         plan = self.running("stop")
         self._state, self._is_ending = "stopped", True
         self._spawn(self._end, plan)
@@ -217,17 +224,13 @@ class Master:
             lives = self.crew.incarnations(member.name for member in self._members.up())
             self._lose_strangers(self.tally.pull(self._plan.run, lives))
 
-    def pull_by_itself(self) -> None:
-        """Let ``pull_each_second`` take what the workers record, until the run is over."""
-        self._pulls_itself = True
-
     def pull_each_second(self) -> NoReturn:
         """Take what the workers recorded, in runs in which nobody else does.
 
         Blocks: for ever.
         """
         while True:
-            if self._pulls_itself:
+            if self.pulls_itself:
                 self.pull()
             self._clock.sleep(PULL_S)
 
@@ -393,5 +396,5 @@ class Master:
         self._lead.throttles.stop_all()
         self._lead.throttles.own()
         self._claimed, self._plan, self._state = None, None, state
-        self._is_ending = self._pulls_itself = False
+        self._starting, self._is_ending, self.pulls_itself = None, False, False
         self._lead.controller.lead_no_more()

@@ -19,8 +19,8 @@ class ClusterRunner:
 
     def __init__(self, master: Master, steering: Steering) -> None:
         self.over = master.over
-        self.idle = master.idle
-        self.unkillable = master.unkillable
+        self.idle = master.standing.idle
+        self.unkillable = master.standing.unkillable
         self.deserted = master.standing.deserted
         self._master = master
         self._steering = steering

@@ -85,7 +85,7 @@ class Dist:
         if count > MAX_USER_ID:
             raise InvalidRange(1, count, 0)
         workers = self._master.start(str(uuid.uuid4()), scenario, settings or {})
-        self._master.pull_by_itself()
+        self._master.pulls_itself = True
         return self._steering.add(count) if count else dict.fromkeys(workers, 0)
 
     def add(self, count: int, nodes: Nodes = None) -> dict[str, int]:

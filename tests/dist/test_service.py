@@ -251,18 +251,17 @@ class TestStoppingAgain:
         assert set(second.result()) == set(first.result()) == {B, C}
         assert cluster[A].dist.state() == "stopped"
 
-    def test_a_run_that_is_being_started_is_none_that_ends(self, cluster: Cluster) -> None:
+    def test_a_run_that_is_being_started_is_taken_back(self, cluster: Cluster) -> None:
+        """R30."""
         cluster.do(2)
         cluster.call(cluster[A].dist.stop)
         slow = IDLERS + "\ndef setup():\n    wait_for_gate()\n"
         begun = cluster.begin(cluster[A].dist.do, cluster.write(slow), 2, FAST)
 
-        with pytest.raises(NotAMaster):
-            cluster.call(cluster[A].dist.stop)
-        cluster.open_gate(A)
-        cluster.advance(1)
-
-        assert begun.result() == {B: 1, C: 1}
+        assert cluster.call(cluster[A].dist.stop) == {}
+        with pytest.raises(Refused, match="stopped while it started"):
+            begun.result()
+        assert cluster.do(2, called="another") == {B: 1, C: 1}
 
 
 class TestDistributing:

@@ -173,7 +173,7 @@ class TestAdding:
         cluster.call(cluster[A].dist.remove, 10)
         cluster.advance(1)
 
-        assert cluster[A].station.master.idle.is_set()
+        assert cluster[A].station.master.standing.idle.is_set()
 
     def test_the_rate_of_starts_is_that_of_the_whole_cluster(self, cluster: Cluster) -> None:
         cluster.do(1000, user_rate=600)
