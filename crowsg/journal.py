@@ -38,7 +38,8 @@ status       state, users {count: n}, paused       how this node stands, each 10
 cluster      users {count: n}, nodes               how the run stands in the eyes of its master,
              {name: state}                         each 100 ms while it leads
 stall        began (ns), seconds, place            the event loop was blocked, and is no more
-greenlets    running [name]                        the supervised loops that run, each second
+greenlets    running [name], down [name]           the supervised loops that run, and those that
+                                                   are to and do not, each second
 usage        rss (bytes), files, greenlets         what the process uses, each second
 ===========  ====================================  =================================================
 

@@ -229,13 +229,14 @@ def unsupervised(spawn: Callable[..., Any]) -> Keep:
 
 
 def call_roll(supervisor: Supervisor, clock: Clock, note: Callable[..., object]) -> NoReturn:
-    """Note each second, as ``greenlets``, the names of the loops that run.
+    """Note each second, as ``greenlets``, which loops run and which do not.
 
     Blocks: for ever.
     """
     while True:
         states = supervisor.states().values()
-        note("greenlets", running=[state.name for state in states if state.is_running])
+        down = [state.name for state in states if not state.is_running]
+        note("greenlets", running=[each.name for each in states if each.is_running], down=down)
         clock.sleep(ROLL_CALL_S)
 
 

@@ -323,28 +323,28 @@ def test_what_is_meant_for_the_program_reaches_it(
 
 
 def test_the_roll_is_called_each_second(bench: Bench) -> None:
-    noted: list[tuple[str, list[str]]] = []
+    noted: list[tuple[str, list[str], list[str]]] = []
 
-    def note(kind: str, *, running: list[str]) -> None:
-        noted.append((kind, running))
+    def note(kind: str, *, running: list[str], down: list[str]) -> None:
+        noted.append((kind, running, down))
 
     bench.keep("roll call", lambda: call_roll(bench.supervisor, bench.clock, note))
     bench.clock.advance(2)
 
-    assert noted == [("greenlets", ["beat", "roll call"])] * 3
+    assert noted == [("greenlets", ["beat", "roll call"], [])] * 3
 
 
 def test_a_loop_that_is_dead_does_not_answer_the_roll(bench: Bench) -> None:
     """I17."""
-    noted: list[list[str]] = []
+    noted: list[dict[str, list[str]]] = []
     bench.die(0, 0)
 
-    bench.keep(
-        "roll call",
-        lambda: call_roll(bench.supervisor, bench.clock, lambda _, running: noted.append(running)),
-    )
+    def note(_: str, **names: list[str]) -> None:
+        noted.append(names)
 
-    assert noted == [["roll call"]]
+    bench.keep("roll call", lambda: call_roll(bench.supervisor, bench.clock, note))
+
+    assert noted == [{"running": ["roll call"], "down": ["beat"]}]
 
 
 def test_without_a_supervisor_a_death_is_written_and_nothing_begins_anew(

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -271,6 +271,13 @@ def _nodes_table(answer: list[dict[str, Any]]) -> Iterator[str]:
         )
         for each in answer
     ]
+    yield from _in_columns(rows)
+    for each in answer:
+        if each["place"]:
+            yield f"{each['name']} is blocked by {each['place']}"
+
+
+def _in_columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -19,6 +19,7 @@ class NodeInfo:
         role: ``master``, ``worker`` or "" for one that takes no part.
         scenario_state: State of a worker's controller; "" for others.
         waiting, running: Its users.
+        place: What blocks its event loop; "" for nothing.
     """
 
     name: str
@@ -28,11 +29,12 @@ class NodeInfo:
     scenario_state: str = ""
     waiting: int = 0
     running: int = 0
+    place: str = ""
 
 
 def info_of(member: Member, hand: Hand | None) -> NodeInfo:
     """Return what is known of another node; ``hand`` is None for one that takes no part."""
-    info = NodeInfo(member.name, member.address, member.state)
+    info = NodeInfo(member.name, member.address, member.state, place=member.place)
     if hand is None:
         return info
     return replace(

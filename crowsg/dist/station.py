@@ -10,7 +10,7 @@ from crowsg.cluster.exchange import Exchange, Peer, Sender
 from crowsg.cluster.identity import Identity
 from crowsg.cluster.link import Link
 from crowsg.cluster.members import Members
-from crowsg.cluster.membership import GONE, Member, Membership, State
+from crowsg.cluster.membership import GONE, SUSPECT_S, Member, Membership, State
 from crowsg.dist.carriers import Carriers
 from crowsg.dist.greenlets import Greenlets
 from crowsg.dist.leadership import Leadership
@@ -210,6 +210,10 @@ class Station:
     def _note_change(self, member: Member, before: State | None) -> None:
         if member.state == "up" and (before is None or before in GONE):
             self._tell("connect_nodes", member)
+        elif member.state == "stalled":
+            _LOGGER.warning("%s is blocked by %s", member.name, member.place)
+        elif member.state == "suspect":
+            _LOGGER.warning("%s was not heard for %d s", member.name, SUSPECT_S)
         if not member.is_gone:
             return
         self._tell("nodedown", member)

@@ -11,6 +11,7 @@ NOTED_EVENTS: tuple[EventName, ...] = (
     ("crowsg", "controller", "users"),
     ("crowsg", "controller", "settings"),
     ("crowsg", "throttle", "rate"),
+    ("crowsg", "cluster", "nodedown"),
 )
 MAX_CHANGES = 1000
 

@@ -1,6 +1,7 @@
 """I16, I17, I18: nothing waits for ever, what is to run runs, and no process grows without end."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from crowsg.clock import SECOND, to_ns
 from crowsg.testing.invariants.evidence import Evidence, Life, Note
@@ -60,10 +61,14 @@ def loops_run(evidence: Evidence, limits: Limits) -> Iterator[Violation]:
     Reads: ``greenlets`` and ``stall``.
     Holds: between two roll calls there are 2 s at the most, but for stalls; a loop that is named in
     one, and again in a later one, is missing for 2 s at the most between.
-    Cannot see: a loop that died and never came back, which looks as one that was stopped.
+        No loop is down at two roll calls in a row: it runs again within a second.
+    Cannot see: a loop that dies and is back between two roll calls.
     """
     for life in evidence.lives:
         calls = life.of("greenlets")
+        for one, other in pairwise(calls):
+            for name in sorted({*one["down"]} & {*other["down"]}):
+                yield Violation("I17", one.t, str(life), f"{name} did not run again in time")
         yield from _silences(life, [note.t for note in calls], "no loop", limits)
         names = {name for note in calls for name in note["running"]}
         for name in sorted(names):

@@ -52,7 +52,7 @@ def test_i16_is_violated_by_users_beyond_the_maximal_duration(scene: Scene) -> N
 
 def call_roll(scribe: Scribe, *names: str, since: float, until: float) -> None:
     for each in range(round(since), round(until)):
-        scribe.note(each, "greenlets", running=list(names))
+        scribe.note(each, "greenlets", running=list(names), down=[])
 
 
 def test_i17_holds_where_the_roll_is_called_each_second(scene: Scene) -> None:
@@ -67,6 +67,15 @@ def test_i17_is_violated_by_a_roll_that_is_not_called(scene: Scene) -> None:
     call_roll(worker, "beat", since=6, until=9)
 
     assert scene.violations("I17") == ["no loop was heard of for 4.0 s"]
+
+
+def test_i17_is_violated_by_a_loop_that_does_not_run_again(scene: Scene) -> None:
+    worker = scene.worker()
+    call_roll(worker, "beat", since=0, until=3)
+    for each in (3, 4):
+        worker.note(each, "greenlets", running=[], down=["beat"])
+
+    assert scene.violations("I17") == ["beat did not run again in time"]
 
 
 def test_i17_lets_a_stall_explain_it(scene: Scene) -> None:
