@@ -30,11 +30,11 @@ from crowsg.controller.life_cycle import ScenarioReference
 from crowsg.controller.machine import check_count
 from crowsg.controller.status import Status
 from crowsg.errors import CrowsgError, NotPatched
-from crowsg.health.watchdog import tell_stderr
 from crowsg.node import Node
 from crowsg.one_run import DAY_S, RunOptions, with_own_settings
 from crowsg.rate import Ramp, Rate
 from crowsg.signals import ended_by
+from crowsg.stderr import warn
 from crowsg.summary import Summary
 from crowsg.users import UserStop
 
@@ -107,7 +107,7 @@ def run(
         max_duration_s=max_duration,
     )
     # The program is not crowsg's to end.
-    with Node(end_process=tell_stderr) as node:
+    with Node(end_process=warn) as node:
         node.watch()
         node.serve_metrics(only_if_asked=True)
         one_run = node.one_run(options, [] if out is None else [node.results(Path(out))])

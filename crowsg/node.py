@@ -30,7 +30,7 @@ from crowsg.errors import NoCluster, NodeError
 from crowsg.exporter.service import Exporter, is_asked_for
 from crowsg.failpoints import check_failpoints
 from crowsg.health.breaking import stall_timeout_of
-from crowsg.health.manners import Manners, log_failure
+from crowsg.health.manners import Manners
 from crowsg.health.monitor import Health
 from crowsg.journal import NO_JOURNAL, Journal
 from crowsg.local import Local
@@ -75,7 +75,7 @@ class Node:
             never; None for ``CROWSG_STALL_TIMEOUT``, or 5.
 
     Raises:
-        NodeError: ``CROWSG_STALL_TIMEOUT`` is no number of seconds.
+        NodeError: ``CROWSG_STALL_TIMEOUT`` is no duration.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Node:
         self._whole_record: RunRecord | None = None
         self.supervisor = Supervisor(self.clock, self.spawn, end_process)
         self.telemetry = Bus(self.clock)
-        self.recorder = Recorder(self.clock, log_failure)
+        self.recorder = Recorder(self.clock)
         self.settings = Settings(self.telemetry)
         self.code = CodeServer(code_paths(self._environment.get("CROWSG_EXTRA_CODE_PATHS", "")))
         self._preparing = Preparing(self.code, self._environment, settings_file)

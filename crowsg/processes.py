@@ -15,7 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -52,7 +52,7 @@ class WorkerExit:
     Attributes:
         name: The worker's.
         returncode: Its exit code, or the number of the signal that ended it, negated.
-        last_lines: What it printed last, five lines at most.
+        last_lines: What it printed last, five lines at most; none at the moment of its end.
         was_asked: Whether ``stop`` had asked it to.
     """
 
@@ -127,7 +127,8 @@ class Workers:
         command: Makes the command line of each.
         say: Takes what they print, stdout and stderr alike, a line at a time with the worker's name
             before it; must not block.
-        on_exit: Takes each exit when it happens, asked for or not; must not block.
+        on_exit: Takes each exit, asked for or not, with the last lines; must not block.
+        on_end: Takes it the moment it happens, when those may be still to come; must not block.
         environment: That of the processes; None for this one's without ``OWN_OF_EACH``.
     """
 
@@ -138,11 +139,13 @@ class Workers:
         say: Callable[[str], object],
         on_exit: Callable[[WorkerExit], object] = lambda _: None,
         environment: Mapping[str, str] | None = None,
+        on_end: Callable[[WorkerExit], object] = lambda _: None,
     ) -> None:
         self._names = tuple(names)
         self._command = command
         self._say = say
         self._on_exit = on_exit
+        self._on_end = on_end
         given = worker_environment(os.environ) if environment is None else dict(environment)
         self._environment = given
         self._workers: list[_Worker] = []
@@ -163,11 +166,11 @@ class Workers:
     @property
     def running(self) -> list[str]:
         """The names of those that have not ended."""
-        return [each.name for each in self._workers if each.exit is None]
+        return [each.name for each in self._workers if not each.has_ended]
 
     @property
     def exits(self) -> list[WorkerExit]:
-        """Those that have ended."""
+        """Those that have ended, and said their last."""
         return [each.exit for each in self._workers if each.exit is not None]
 
     def start(self) -> None:
@@ -190,7 +193,14 @@ class Workers:
             NodeError: It could not be started.
         """
         try:
-            worker = _Worker(name, self._command(name), self._environment, self._say, self._on_exit)
+            worker = _Worker(
+                name,
+                self._command(name),
+                self._environment,
+                self._say,
+                self._on_exit,
+                self._on_end,
+            )
         except OSError as error:
             raise NodeError(f"{name} cannot be started: {error}") from error
         self._workers.append(worker)
@@ -229,7 +239,7 @@ class Workers:
         for each in self._workers:
             each.end(signal.SIGTERM if timeout > 0 else signal.SIGKILL)
         self.wait_exits(timeout)
-        killed = [each for each in self._workers if each.exit is None]
+        killed = [each for each in self._workers if not each.has_ended]
         for each in killed:
             each.end(signal.SIGKILL)
         self.wait_exits(_KILLED_WITHIN_S)
@@ -246,11 +256,14 @@ class _Worker:
         environment: Mapping[str, str],
         say: Callable[[str], object],
         on_exit: Callable[[WorkerExit], object],
+        on_end: Callable[[WorkerExit], object],
     ) -> None:
         self.name = name
+        self.has_ended = False
         self.exit: WorkerExit | None = None
         self._say = say
         self._on_exit = on_exit
+        self._on_end = on_end
         self._was_asked = False
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._process = _start(command, environment)
@@ -275,12 +288,14 @@ class _Worker:
 
     def _watch(self) -> None:
         returncode = self._process.wait()
+        self.has_ended = True
+        end = WorkerExit(self.name, returncode, (), self._was_asked)
+        self._on_end(end)
         self._relay.join(_DRAINED_WITHIN_S)
         self._relay.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             pipe.close()
-        last_lines = tuple(self._last_lines)
-        self.exit = WorkerExit(self.name, returncode, last_lines, self._was_asked)
+        self.exit = replace(end, last_lines=tuple(self._last_lines))
         self._on_exit(self.exit)
 
     def _relay_lines(self) -> None:

@@ -1,12 +1,12 @@
 """A process that cannot go on says why and ends, whatever holds it."""
 
-import fcntl
-import os
 import subprocess
 import sys
 import time
 
 import pytest
+
+from tests.support.full_pipe import full_pipe
 
 PATIENCE_S = 20.0
 
@@ -49,15 +49,10 @@ def test_the_reason_is_said_and_the_code_is_5(code: str) -> None:
 
 @pytest.mark.wall_clock
 def test_a_stderr_that_nobody_reads_does_not_hold_it() -> None:
-    reader, writer = os.pipe()
-    os.write(writer, bytes(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)))
     began = time.monotonic()
 
-    try:
+    with full_pipe() as writer:
         ended = run("end_process('x')", stderr=writer)
-    finally:
-        os.close(reader)
-        os.close(writer)
 
     assert ended.returncode == 5
     assert time.monotonic() - began < PATIENCE_S / 2

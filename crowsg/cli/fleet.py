@@ -23,11 +23,11 @@ from crowsg.cli.joining import (
     listening_link,
 )
 from crowsg.cli.types import Duration, NodeCount
-from crowsg.cli.upkeep import Upkeep
 from crowsg.cli.watching import Watch
 from crowsg.cluster.address import parse
 from crowsg.dist.losses import POLICIES, Policy
 from crowsg.dist.station import Station
+from crowsg.dist.upkeep import Upkeep
 from crowsg.errors import EXIT_ABORTED, ClusterError, NotEnoughNodes
 from crowsg.node import Node
 from crowsg.processes import WorkerExit, Workers, node_command, worker_names
@@ -75,7 +75,7 @@ class Fleet:
         """Return what the options ask for; None for a run of this process alone.
 
         Raises:
-            click.UsageError: Workers are to be lost where there are none.
+            click.UsageError: Workers are to be lost, or to reach this node, where there are none.
         """
         if nodes or expect_nodes:
             return cls(
@@ -88,8 +88,10 @@ class Fleet:
                 advertise,
                 on_node_loss or "keep",
             )
-        if on_node_loss is not None:
-            raise click.UsageError("--on-node-loss goes with --nodes or --expect-nodes")
+        only_with_workers = {"--on-node-loss": on_node_loss, "--advertise": advertise}
+        for option, value in only_with_workers.items():
+            if value is not None:
+                raise click.UsageError(f"{option} goes with --nodes or --expect-nodes")
         return None
 
     @contextmanager
@@ -125,12 +127,16 @@ class Fleet:
             if is_up.is_set() or not quiet:
                 say(line)
 
-        def note_exit(worker: WorkerExit) -> None:
-            exits.append(worker)
-            upkeep.note_exit(worker)
+        def say_of_run(line: str) -> None:
+            # Before, whoever has ended is what the run fails with.
+            if is_up.is_set():
+                say(line)
 
-        workers = self._workers(station, watch, relay, note_exit)
-        upkeep = _upkeep(node, workers, say)
+        def note_end(worker: WorkerExit) -> None:
+            upkeep.note_end(worker)
+
+        workers = self._workers(station, watch, relay, exits.append, note_end)
+        upkeep = _upkeep(node, workers, say_of_run)
         with workers:
             try:
                 self._wait(station, exits)
@@ -164,6 +170,7 @@ class Fleet:
         watch: Watch,
         relay: Callable[[str], object],
         on_exit: Callable[[WorkerExit], object],
+        on_end: Callable[[WorkerExit], object],
     ) -> Workers:
         names = worker_names(self.spawned, host_name())
         # The port of the address is this node's.
@@ -177,7 +184,7 @@ class Fleet:
             keys=self.keys,
             more=[*watch.arguments(), *reached],
         )
-        return Workers(names, command, relay, on_exit)
+        return Workers(names, command, relay, on_exit, on_end=on_end)
 
 
 def _upkeep(node: Node, workers: Workers, say: Callable[[str], object]) -> Upkeep:
@@ -187,7 +194,7 @@ def _upkeep(node: Node, workers: Workers, say: Callable[[str], object]) -> Upkee
         # Of one that is still being made a worker, init may block the loop.
         lambda: [each for each in station.members.all() if master.crew.hand(each.name)],
         master.standing,
-        lambda: master.state == "running",
+        lambda: master.state == "running" and not master.standing.desertion,
         node.health.stall_timeout_s,
         node.clock,
         say,

@@ -53,8 +53,9 @@ def node(
     do); or it leads the run itself, when crowsg dist do asks it to. Nodes that it was told of are
     looked for until they are there; it can be joined later by others that know it.
 
-    It ends by itself, with exit code 5, where users of a run that is over could not be killed, or
-    code that blocks the event loop could not be broken; whoever started it may start it again.
+    It ends by itself, with exit code 5, where users of a run that is over could not be killed, code
+    that blocks the event loop could not be broken, or a loop that keeps it going has died three
+    times in a minute; whoever started it may start it again.
 
     A node that ends hands in all that it has counted. It serves the Prometheus series of its own
     users: CROWSG_PROMETHEUS_HOST and CROWSG_PROMETHEUS_PORT say where.

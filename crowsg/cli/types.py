@@ -1,18 +1,18 @@
 """Parameter types of the command line."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
+from crowsg.config.durations import seconds_of
 from crowsg.errors import InvalidThrottle
 from crowsg.processes import usable_cores
 from crowsg.rate import Rate
 
 MAX_PROCESSES = 1000
 
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*(s|m|h|)\Z")
 _IDS = re.compile(r"([0-9]+)-([0-9]+)\Z")
 
 
@@ -25,10 +25,10 @@ class Duration(click.ParamType[float]):
         """Return the duration in seconds."""
         if isinstance(value, float):
             return value
-        match = _DURATION.match(str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is no duration: try 90, 90s, 5m or 2h", param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
+        try:
+            return seconds_of(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class RateType(click.ParamType[Rate]):
@@ -55,6 +55,22 @@ class IdRange(click.ParamType[tuple[int, int]]):
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             self.fail(f"{value!r} is no range of ids: try 1-100", param, ctx)
         return int(match[1]), int(match[2])
+
+
+class Folder(click.Path):
+    """A folder, which need not be there."""
+
+    name = "folder"
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return its path."""
+        # As a path, no name at all is the folder of now.
+        if not value:
+            self.fail("a folder has a name", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class NodeCount(click.ParamType[int]):

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from crowsg.cli.joining import gathered
-from crowsg.cli.types import Duration
+from crowsg.cli.types import Duration, Folder
 from crowsg.health.breaking import STALL_TIMEOUT, STALL_TIMEOUT_S
 from crowsg.node import Node
 
@@ -62,7 +62,7 @@ watch_options = gathered(
         ),
         click.option(
             "--journal",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=Folder(),
             envvar="CROWSG_JOURNAL",
             help="Folder for a journal of what each process does (CROWSG_JOURNAL).",
         ),

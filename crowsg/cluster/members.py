@@ -29,7 +29,7 @@ from crowsg.journal import NO_JOURNAL, Journal
 from crowsg.supervision import Keep, Kept, unsupervised
 from crowsg.text import line_of
 
-JUDGE_S = 0.5
+JUDGE_S = 0.25
 """Seconds from one look for those that fell silent to the next."""
 
 CATCH_UP_S = 0.1

@@ -17,6 +17,8 @@ class Hand:
         asked: Users it was given so far.
         state: State of its controller.
         beat_asked, waiting, running: Its users, by its last beat.
+        removable: Those of them that nobody has asked to stop.
+        beats: How many beats it has given.
         unkillable: Whether users there survived their last kill.
     """
 
@@ -27,6 +29,8 @@ class Hand:
     beat_asked: int = 0
     waiting: int = 0
     running: int = 0
+    removable: int = 0
+    beats: int = 0
     unkillable: bool = False
 
     def hear(self, beat: Mapping[str, Any]) -> None:
@@ -35,9 +39,11 @@ class Hand:
         Raises:
             ValueError, TypeError, KeyError: It is none; nothing is taken of it.
         """
-        asked, waiting, running = (_count(each) for each in beat["users"])
+        asked, waiting, running, removable = (_count(each) for each in beat["users"])
         state, unkillable = str(beat["state"]), bool(beat["unkillable"])
         self.beat_asked, self.waiting, self.running = asked, waiting, running
+        self.removable = removable
+        self.beats += 1
         self.state, self.unkillable = state, unkillable
 
     @property
@@ -47,8 +53,8 @@ class Hand:
 
     @property
     def missing(self) -> int:
-        """Users that are gone with it, those included that its last beat does not know of."""
-        return self.present + max(0, self.asked - self.beat_asked)
+        """Users gone with it that were to go on, those included that its last beat knows not of."""
+        return self.removable + max(0, self.asked - self.beat_asked)
 
     @property
     def is_done(self) -> bool:
@@ -83,6 +89,10 @@ class Crew:
     def hand(self, name: str) -> Hand | None:
         """Return a worker, None for a node that is none."""
         return self._hands.get(name)
+
+    def hands(self) -> dict[str, Hand]:
+        """Return all, by name."""
+        return dict(self._hands)
 
     def incarnations(self, names: Iterable[str]) -> dict[str, int]:
         """Return the lives of those of ``names`` that are workers."""

@@ -19,6 +19,9 @@ _LOGGER = logging.getLogger("crowsg")
 class Dealing:
     """Carries reports and leases, and what workers ask of the owner of their throttles.
 
+    Attributes:
+        is_worker: Whether a message comes from a worker of the run.
+
     Args:
         exchange, members: How workers are reached.
         orders: How they are told for sure.
@@ -41,7 +44,7 @@ class Dealing:
         self._orders = orders
         self._processes = processes
         self._spawn = spawn
-        self._is_worker = is_worker
+        self.is_worker = is_worker
         self._run = ""
         self._dealer = Dealer(processes, self._tell_leases, self._announce_stop)
 
@@ -68,12 +71,12 @@ class Dealing:
         self._dealer.take_reports(node, reports)
 
     def _hear_reports(self, sender: Sender, reports: Any) -> None:
-        if self._is_worker(sender):
+        if self.is_worker(sender):
             self._dealer.take_reports(sender.name, reports)
 
     def _for_workers(self, answer: Answer) -> Callable[[Sender, Any], Any]:
         def answered(sender: Sender, body: Any) -> Any:
-            if not self._is_worker(sender):
+            if not self.is_worker(sender):
                 raise Refused("stale", f"{sender.name} takes no part in a run of this node")
             return answer(sender.name, body)
 

@@ -12,11 +12,11 @@ from crowsg.clock import Clock, to_ns
 from crowsg.cluster.heartbeat import BEAT_S
 from crowsg.cluster.membership import FENCE_S
 
-AGE_S = FENCE_S + BEAT_S
-"""How old what was confirmed last may be: while all is well it is up to two beats old."""
-
 LOOK_S = 0.1
 """Seconds from one look to the next."""
+
+AGE_S = FENCE_S + BEAT_S - 2 * LOOK_S
+"""How old what was confirmed last may be: while all is well it is up to two beats old."""
 
 LATE_S = 0.5
 """A look that comes so late comes after a time in which this node could not hear anybody."""

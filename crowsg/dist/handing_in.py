@@ -1,7 +1,7 @@
 """How a worker gives its master all that it has counted, before it leaves."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -12,10 +12,9 @@ CALL_S = 5.0
 """Seconds a call to the master may take."""
 
 LAST_WORD_S = 1.0
-"""Seconds in which a master that was lost may show, each of two times, that it is there."""
+"""Seconds in which a master that was lost may show, each of three times, that it is there."""
 
 _TRIES = 3
-_LAST_TRIES = 2
 
 _LOGGER = logging.getLogger("crowsg")
 
@@ -40,11 +39,24 @@ class HandingIn:
 
         Blocks: until it has, or was asked three times.
         """
+        return self._hand_in({}, CALL_S)
+
+    def say_last(self, fenced: int) -> None:
+        """Hand in what a master may have missed that was lost, if it is there after all.
+
+        Args:
+            fenced: How many users ended as it was lost.
+
+        Blocks: for three seconds at the most, where nobody answers.
+        """
+        self._hand_in({"fenced": fenced}, LAST_WORD_S)
+
+    def _hand_in(self, told: Mapping[str, Any], timeout_s: float) -> bool:
         try:
             lives_from = None
             while True:
-                snapshot = self._snapshots.take(lives_from)
-                lives_from = self._insist("worker_leaves", {"snapshot": snapshot})
+                body = {"snapshot": self._snapshots.take(lives_from), **told}
+                lives_from = self._insist(body, timeout_s)
                 if lives_from is None:
                     break
         except CrowsgError as error:
@@ -54,24 +66,8 @@ class HandingIn:
                 return False
         return True
 
-    def say_last(self, fenced: int) -> None:
-        """Hand in what a master may have missed that was lost, if it is there after all.
-
-        Args:
-            fenced: How many users ended as it was lost.
-
-        Blocks: for two seconds at the most.
-        """
-        body = {"snapshot": self._snapshots.take(), "fenced": fenced}
-        try:
-            self._insist("worker_leaves", body, LAST_WORD_S, _LAST_TRIES)
-        except CrowsgError as error:
-            _LOGGER.warning("the last of what was counted is not with the master: %s", error)
-
-    def _insist(
-        self, method: str, body: Any, timeout_s: float = CALL_S, tries: int = _TRIES
-    ) -> Any:
-        for _ in range(tries - 1):
+    def _insist(self, body: Any, timeout_s: float) -> Any:
+        for _ in range(_TRIES - 1):
             with suppress(Unreachable):
-                return self._call_master(method, body, timeout_s)
-        return self._call_master(method, body, timeout_s)
+                return self._call_master("worker_leaves", body, timeout_s)
+        return self._call_master("worker_leaves", body, timeout_s)

@@ -37,7 +37,7 @@ class Joining:
         recruits: Whom else the master listens to.
         clock: Waits.
         spawn: Starts a function on a greenlet of this node.
-        came: Called with the name of each that has joined.
+        settled: Called with the name of each that has joined, or never will.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Joining:
         recruits: Recruits,
         clock: Clock,
         spawn: Callable[..., Any],
-        came: Callable[[str], object],
+        settled: Callable[[str], object],
     ) -> None:
         self._members = members
         self._recruiting = recruiting
@@ -56,7 +56,7 @@ class Joining:
         self._recruits = recruits
         self._clock = clock
         self._spawn = spawn
-        self._came = came
+        self._settled = settled
         self._plan: Plan | None = None
         self._turned_away: set[int] = set()
         self._looked_after: set[str] = set()
@@ -66,6 +66,7 @@ class Joining:
         """Let nodes join a run from now on."""
         self._plan = plan
         self._turned_away.clear()
+        self._looked_after.clear()
 
     def close(self) -> None:
         """Let nobody join any more.
@@ -74,10 +75,6 @@ class Joining:
         """
         self._plan = None
         self._greenlets.kill()
-
-    def turn_away(self, incarnation: int) -> None:
-        """Never let a life of a node join the run (again)."""
-        self._turned_away.add(incarnation)
 
     def note(self, name: str) -> None:
         """Let a node join, where it is up and no worker yet."""
@@ -115,7 +112,8 @@ class Joining:
                 _LOGGER.warning("%s cannot take part in the run yet: %s", name, error)
                 return True
             _LOGGER.error("%s cannot take part in the run: %s", name, error)
-            self.turn_away(member.incarnation)
+            self._turned_away.add(member.incarnation)
+            self._settled(name)
             return False
         _LOGGER.info("%s takes part in the run", name)
         return False
@@ -127,7 +125,7 @@ class Joining:
             if self._members.peer(name).incarnation != incarnation:
                 raise Refused("stale", f"{name} began anew meanwhile")
             self._crew.take_in(name, incarnation)
-        self._came(name)
+        self._settled(name)
 
 
 def _may_pass(error: Exception) -> bool:

@@ -18,11 +18,13 @@ class Loss:
 
     Attributes:
         node: Its name.
-        users: How many users were waiting or running there, as far as is known.
+        users: How many users are counted as lost.
+        missing: How many were waiting or running there that nobody had asked to stop.
     """
 
     node: str
     users: int
+    missing: int
 
     def __str__(self) -> str:
         return f"{self.node} was lost with {self.users} users"
@@ -33,13 +35,14 @@ class Losses:
 
     def __init__(self) -> None:
         self._policy: Policy = "keep"
+        self._run = ""
         self._all: list[Loss] = []
         self._owed = 0
         self._awaited: set[str] = set()
 
-    def begin(self, policy: Policy) -> None:
+    def begin(self, run: str, policy: Policy) -> None:
         """Begin a run that has lost nobody."""
-        self._policy = policy
+        self._run, self._policy = run, policy
         self._all.clear()
         self._awaited.clear()
         self._owed = 0
@@ -58,11 +61,12 @@ class Losses:
         """Note that a worker was lost."""
         self._all.append(loss)
         if self._policy == "refill":
-            self._owed += loss.users
+            self._owed += loss.missing
 
-    def settle(self, users: int) -> None:
-        """Note that so many were started anew."""
-        self._owed -= users
+    def settle(self, run: str, users: int) -> None:
+        """Note that so many were started anew in a run, which may be over by now."""
+        if run == self._run:
+            self._owed -= users
 
     def await_worker(self, name: str) -> None:
         """Note that a worker in place of one that ended is on its way."""

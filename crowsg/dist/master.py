@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, NoReturn
 
 from gevent import getcurrent
@@ -14,9 +13,10 @@ from crowsg.cluster.membership import Member, State
 from crowsg.controller.life_cycle import ScenarioReference
 from crowsg.dist.crew import Crew, Hand
 from crowsg.dist.dealing import Dealing
+from crowsg.dist.hearing import Hearing
 from crowsg.dist.joining import Joining
 from crowsg.dist.leadership import Leadership
-from crowsg.dist.losses import Loss, Losses, Policy
+from crowsg.dist.losses import Losses, Policy
 from crowsg.dist.orders import Order, Orders
 from crowsg.dist.overview import NodeInfo, Overview, info_of
 from crowsg.dist.recruiting import Plan, Recruiting
@@ -25,11 +25,11 @@ from crowsg.dist.standing import Standing
 from crowsg.dist.tally import Tally
 from crowsg.errors import (
     NotAMaster,
-    NotPackable,
     NoWorkers,
     Refused,
     ScenarioFailed,
     ScenarioIsRunning,
+    StartRefused,
 )
 
 PULL_S = 1.0
@@ -37,6 +37,7 @@ PULL_S = 1.0
 
 _LOOK_AGAIN_S = 1.0
 _STOP: Order = ("run_stop", {})
+_PRESENT: Order = ("users_count", {})
 
 _LOGGER = logging.getLogger("crowsg")
 
@@ -99,13 +100,26 @@ class Master:
         self.tally = Tally(exchange, orders, lead.snapshots, clock)
         self._dealing = Dealing(exchange, members, orders, lead.processes, spawn, self.is_worker)
         self._recruits = Recruits(self.crew, self._dealing)
-        came = self.standing.await_no_more
-        self._joining = Joining(members, recruiting, self.crew, self._recruits, clock, spawn, came)
+        self._joining = Joining(
+            members, recruiting, self.crew, self._recruits, clock, spawn, self._settle
+        )
+        self._hearing = self._build_hearing(exchange, orders)
+
+    def _build_hearing(self, exchange: Exchange, orders: Orders) -> Hearing:
+        return Hearing(
+            exchange,
+            orders,
+            self.crew,
+            self.tally,
+            self._dealing,
+            self._joining,
+            self.standing,
+            self._journal,
+        )
 
     def register(self) -> None:
         """Listen to workers."""
-        self._exchange.take("beat", self._hear_beat)
-        self._exchange.answer("worker_leaves", self._let_leave)
+        self._hearing.register()
         self._members.on_change(self._note_change)
         self._dealing.register()
 
@@ -178,7 +192,7 @@ class Master:
         self._lead.controller.lead()
         # Before the scenario is loaded, which may let others run.
         self._claimed, self._starting = scenario, getcurrent()
-        self.losses.begin(on_loss)
+        self.losses.begin(run, on_loss)
         try:
             self._start(self._planned(run, scenario, settings), lives)
         except BaseException:
@@ -221,8 +235,9 @@ class Master:
         """
         if self._plan is not None:
             # Nobody waits each second for one that is silent.
+            hands = self.crew.hands()
             lives = self.crew.incarnations(member.name for member in self._members.up())
-            self._lose_strangers(self.tally.pull(self._plan.run, lives))
+            self._hearing.lose_strangers(self.tally.pull(self._plan.run, lives), hands)
 
     def pull_each_second(self) -> NoReturn:
         """Take what the workers recorded, in runs in which nobody else does.
@@ -292,89 +307,43 @@ class Master:
             except BaseException:
                 life.tear_down()
                 raise
+            self._refuse_ghosts(plan, names)
             for name, incarnation in lives.items():
                 self.crew.take_in(name, incarnation)
+                self.tally.enter(name, incarnation)
+
+    def _refuse_ghosts(self, plan: Plan, names: list[str]) -> None:
+        """Refuse a run that a node has left while others were still being told of it."""
+        # One that is dead is lost a moment later.
+        living = {peer.name for peer in self._members.peers()}.intersection(names)
+        present = self._orders.give_all(plan.run, living, lambda _: _PRESENT)
+        if present.failures:
+            self._recruiting.drop(plan, names)
+            self._lead.life.tear_down()
+            raise StartRefused(present.failures)
+
+    def _settle(self, name: str) -> None:
+        """Take in that a node that came late is a worker, or never will be."""
+        hand = self.crew.hand(name)
+        if hand is not None:
+            self.tally.enter(name, hand.incarnation)
+        self.standing.await_no_more(name)
 
     def _note_change(self, member: Member, before: State | None) -> None:
         if self._plan is None:
             return
-        self._lose_if_gone(member)
+        self._hearing.lose_if_gone(member)
         if member.state == "up":
             self._joining.note(member.name)
-
-    def _lose_if_gone(self, member: Member) -> None:
-        hand = self.crew.hand(member.name)
-        if hand is not None and (member.is_gone or member.incarnation != hand.incarnation):
-            self._lose(hand)
-
-    def _lose(self, hand: Hand) -> None:
-        loss = Loss(hand.name, hand.missing)
-        _LOGGER.error("%s", loss)
-        self._journal.note("lost", name=hand.name, incarnation=hand.incarnation)
-        self.crew.let_go(hand.name)
-        self.tally.lose(hand)
-        self._dealing.dismiss(hand.name)
-        self.standing.lose(loss)
-        # One that lives after all may take part anew, once it has left what it still does.
-        self._joining.note(hand.name)
-
-    def _lose_strangers(self, failures: Mapping[str, Exception]) -> None:
-        """Give up workers that say they are none; what they still had is lost."""
-        for name, error in failures.items():
-            hand = self.crew.hand(name)
-            if hand is not None and isinstance(error, Refused) and error.kind == "unknown":
-                _LOGGER.error("%s takes no part in the run any more: %s", name, error)
-                self._lose(hand)
-
-    def _let_leave(self, sender: Sender, body: Mapping[str, Any]) -> int | None:
-        """Take the last of what a worker recorded that leaves in order.
-
-        Returns:
-            From which ended user on it is to tell more; None: that was all.
-        """
-        if not self.is_worker(sender):
-            raise Refused("stale", f"{self._name} does not know the run of {sender.name}")
-        totals, hand = self.tally.totals, self.crew.hand(sender.name)
-        try:
-            is_new = self.tally.merge(sender.name, sender.incarnation, body["snapshot"])
-        except NotPackable:
-            # What it counted last is not known, nor is what became of its users.
-            if hand is not None:
-                self._lose(hand)
-            return None
-        if is_new and totals.has_more(sender.name, sender.incarnation):
-            return totals.lives_from(sender.name, sender.incarnation)
-        self.crew.let_go(sender.name)
-        self._dealing.dismiss(sender.name)
-        if "fenced" in body:
-            # All is counted, but its users are gone, as those of one that is lost.
-            self.standing.lose(Loss(sender.name, int(body["fenced"])))
-        self.standing.look()
-        return None
-
-    def _hear_beat(self, sender: Sender, beat: Mapping[str, Any]) -> None:
-        if not self.is_worker(sender):
-            self._release(sender)
-            return
-        self._dealing.take_reports(sender.name, beat["reports"])
-        hand = self.crew.hand(sender.name)
-        if hand is not None:
-            hand.hear(beat)
-            self.standing.look()
-
-    def _release(self, sender: Sender) -> None:
-        """Tell a node that it takes no part in the run it works in; it may never have heard so."""
-        with suppress(Refused):
-            peer = self._members.peer(sender.name)
-            if peer.incarnation == sender.incarnation:
-                self._exchange.tell(peer, "released", {}, sender.run)
 
     def _end(self, plan: Plan) -> None:
         crew = self.crew
         try:
             self._joining.close()
             while not crew.has_ended:
-                self._orders.give_all(plan.run, crew.at_work(), lambda _: _STOP)
+                hands = crew.hands()
+                stopped = self._orders.give_all(plan.run, crew.at_work(), lambda _: _STOP)
+                self._hearing.lose_strangers(stopped.failures, hands)
                 self.standing.wait_for_the_end(_LOOK_AGAIN_S)
             self.tally.pull_last(plan.run, crew)
             for name in crew.names():

@@ -1,11 +1,13 @@
 """How the master of a run gives orders: to one worker, or to many at once."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
-from crowsg.cluster.exchange import Exchange
+from crowsg.cluster.exchange import Exchange, Sender
 from crowsg.cluster.members import Members
 from crowsg.dist.asking import Answers, ask_all
+from crowsg.errors import Refused
 
 CALL_S = 5.0
 """Seconds a node may take for what needs none of the scenario's code."""
@@ -37,6 +39,18 @@ class Orders:
         """
         method, body = order
         return self._exchange.call(self._members.peer(node), method, body, timeout_s, run)
+
+    def release(self, sender: Sender, number: object) -> None:
+        """Tell a node that it takes no part in the run it works in; it may never have heard so.
+
+        Args:
+            sender: The node, and the run.
+            number: Names its part, as the node itself does.
+        """
+        with suppress(Refused):
+            peer = self._members.peer(sender.name)
+            if peer.incarnation == sender.incarnation:
+                self._exchange.tell(peer, "released", {"number": number}, sender.run)
 
     def give_all(
         self,

@@ -4,8 +4,10 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from crowsg.clock import Clock, to_ns
 from crowsg.cluster.wire_errors import from_wire
 from crowsg.code.bundle import Bundle
 from crowsg.code.server import CodeServer
@@ -13,13 +15,18 @@ from crowsg.controller.life_cycle import MAX_CALLBACK_S
 from crowsg.dist.asking import ask_all
 from crowsg.dist.orders import Orders
 from crowsg.dist.run_settings import packed
-from crowsg.errors import ScenarioFailed, StartRefused
+from crowsg.errors import MasterIsSet, ScenarioFailed, StartRefused
 
 LOAD_S = 60.0
 """Seconds for loading a scenario and verifying its settings."""
 
 INIT_S = MAX_CALLBACK_S + 30.0
 """Seconds for ``init``, and for ``terminate`` where a run is dropped; each limits itself."""
+
+FORMER_S = 15.0
+"""Seconds for ending a run that a former life of this node led: ``terminate`` has ten of them."""
+
+_AGAIN_S = 0.25
 
 _LOGGER = logging.getLogger("crowsg")
 
@@ -53,10 +60,21 @@ class Recruiting:
     Args:
         orders: How they are told.
         code: The code they get.
+        name: Name of this node.
+        clock: Waits.
         spawn: Starts a function on a greenlet of this node.
     """
 
-    def __init__(self, orders: Orders, code: CodeServer, spawn: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        orders: Orders,
+        code: CodeServer,
+        name: str,
+        clock: Clock,
+        spawn: Callable[..., Any],
+    ) -> None:
+        self._name = name
+        self._clock = clock
         self._orders = orders
         self._code = code
         self._spawn = spawn
@@ -69,9 +87,25 @@ class Recruiting:
         Raises:
             StartRefused: Not every node accepted them; nothing is left on any.
 
-        Blocks: until each has answered.
+        Blocks: until each has answered; those that still end a run of a former life of this node
+            are waited for.
         """
-        self._all_or_none(plan, nodes, lambda node: self._configure(plan, node, is_late=False))
+        names = list(nodes)
+        give_up_ns = self._clock.now_ns() + to_ns(FORMER_S)
+        while True:
+            try:
+                self._all_or_none(plan, names, partial(self._configure, plan, is_late=False))
+            except StartRefused as refusal:
+                if self._clock.now_ns() >= give_up_ns or not self._is_of_former_life(refusal):
+                    raise
+                self._clock.sleep(_AGAIN_S)
+            else:
+                return
+
+    def _is_of_former_life(self, refusal: StartRefused) -> bool:
+        """Whether nodes are still busy ending a run of a former life of this node, and no more."""
+        failures = refusal.failures.values()
+        return all(isinstance(each, MasterIsSet) and each.master == self._name for each in failures)
 
     def begin(self, plan: Plan, nodes: Iterable[str]) -> None:
         """Call ``init`` on nodes that were configured, with the settings that are above all else.

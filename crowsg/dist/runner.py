@@ -48,9 +48,7 @@ class ClusterRunner:
 
     def start(self, options: RunOptions) -> None:
         """Start the scenario on all workers and deal its users to them, or let them arrive."""
-        # Where users arrive, those who are left take the permits of the others in any case.
-        policy = "keep" if _gets_back_anyway(options) else options.on_node_loss
-        self._master.start(options.run_id, options.scenario, options.settings, policy)
+        self._master.start(options.run_id, options.scenario, options.settings, options.on_node_loss)
         if options.arrivals:
             self._steering.let_arrive(options.last_id)
         else:
@@ -63,7 +61,3 @@ class ClusterRunner:
     def kill_users(self) -> None:
         """Leave no further grace; never blocks."""
         self._master.kill_users()
-
-
-def _gets_back_anyway(options: RunOptions) -> bool:
-    return options.arrivals and options.on_node_loss == "refill"

@@ -1,13 +1,17 @@
 """How a run over workers stands, as events that others wait for."""
 
 from collections.abc import Callable
+from functools import partial
 
 import gevent
 from gevent.event import Event
 
-from crowsg.clock import Clock, to_ns
+from crowsg.clock import Clock, Timer, to_ns
 from crowsg.dist.crew import Crew
 from crowsg.dist.losses import Loss, Losses
+
+AWAIT_S = 60.0
+"""Seconds in which a worker must have come in place of one that ended."""
 
 
 class Standing:
@@ -34,6 +38,8 @@ class Standing:
         self._is_running = is_running
         self._clock = clock
         self._refill: Callable[[], object] = lambda: None
+        self._spread: Callable[[], object] = lambda: None
+        self._awaited: dict[str, Timer] = {}
         self.idle, self.unkillable, self.deserted = Event(), Event(), Event()
         self._ended = Event()
         self.idle.set()
@@ -46,20 +52,35 @@ class Standing:
         """
         self._refill = refill
 
+    def on_change(self, spread: Callable[[], object]) -> None:
+        """Call ``spread()`` when a worker has come or was lost; it must not block."""
+        self._spread = spread
+
     def lose(self, loss: Loss) -> None:
         """Take in that a worker was lost."""
         self._losses.note(loss)
+        self._spread()
         self.look()
 
     def await_worker(self, name: str) -> None:
-        """Note that a worker in place of one that ended is on its way."""
+        """Note that a worker in place of one that ended is on its way, for a minute."""
+        self._forget_awaited(name)
         self._losses.await_worker(name)
+        give_up = partial(self.await_no_more, name)
+        self._awaited[name] = self._clock.call_later(to_ns(AWAIT_S), give_up)
         self.look()
 
     def await_no_more(self, name: str) -> None:
         """Note that it has come, or never will."""
+        self._forget_awaited(name)
         self._losses.await_no_more(name)
+        self._spread()
         self.look()
+
+    def _forget_awaited(self, name: str) -> None:
+        timer = self._awaited.pop(name, None)
+        if timer is not None:
+            timer.cancel()
 
     def wait_for_the_end(self, seconds: float) -> None:
         """Wait until the run is over on every worker, so long at the most.

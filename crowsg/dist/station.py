@@ -69,11 +69,12 @@ class Station:
         exchange = self._exchange = Exchange(identity, link, clock, _LOGGER, carriers.journal)
         members = self.members = self._build_members(identity)
         orders = Orders(exchange, members, spawn)
-        recruiting = Recruiting(orders, carriers.code, spawn)
+        recruiting = Recruiting(orders, carriers.code, name, clock, spawn)
         self.master = Master(exchange, members, orders, recruiting, lead, clock, spawn, self._claim)
         self.worker = Worker(name, exchange, members, carriers, clock, spawn, self._leads)
-        self.steering = Steering(self.master, members, orders, lead.life)
+        self.steering = Steering(self.master, members, orders, lead.life, clock)
         self.master.standing.on_owed(lambda: spawn(self.steering.refill))
+        self.master.standing.on_change(lambda: spawn(self.steering.spread_arrivals))
         self.dist = Dist(
             exchange,
             members,

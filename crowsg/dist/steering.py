@@ -6,19 +6,24 @@ from typing import Any
 
 from gevent.lock import BoundedSemaphore
 
+from crowsg.clock import Clock
 from crowsg.cluster.members import Members
 from crowsg.controller.life_cycle import LifeCycle
 from crowsg.controller.machine import MAX_USER_ID, check_count
 from crowsg.dist.asking import Answers
+from crowsg.dist.crew import Hand
 from crowsg.dist.master import Master
 from crowsg.dist.orders import Orders
 from crowsg.dist.recruiting import Plan
 from crowsg.dist.run_settings import packed
 from crowsg.dist.spread import blocks, removals, shares
-from crowsg.errors import BadNodes, InvalidRange, NotAMaster, NoWorkers
+from crowsg.errors import BadNodes, InvalidRange, NotAMaster, NoWorkers, Unreachable
 
 IDS_OF_A_NODE = 1 << 40
 """Ids that each node has to itself where users arrive."""
+
+BEAT_S = 0.1
+_BEATS = 10
 
 Nodes = Sequence[str] | None
 """Names of workers; None for all of them."""
@@ -32,17 +37,22 @@ class Steering:
         members: Tells who is up.
         orders: How workers are told.
         life: That of the master itself, for its settings.
+        clock: Waits.
     """
 
-    def __init__(self, master: Master, members: Members, orders: Orders, life: LifeCycle) -> None:
+    def __init__(
+        self, master: Master, members: Members, orders: Orders, life: LifeCycle, clock: Clock
+    ) -> None:
         self._master = master
         self._members = members
         self._orders = orders
         self._life = life
+        self._clock = clock
         self._run = ""
         self._last_id = 0
         # Where users arrive, every node counts on from what it was given last.
         self._ranges = 0
+        self._most: int | None = None
         self._turn = BoundedSemaphore(1)
         self._refilling = BoundedSemaphore(1)
 
@@ -83,15 +93,29 @@ class Steering:
             NotAMaster, NoWorkers, PartialFailure: As ``add``.
         """
         with self._turn:
-            plan, names = self._open("let_arrive"), self._chosen(None)
-            told = {
-                name: {"first": self._own_range(0).start, "most": share}
-                for name, share in zip(names, shares(most, len(names)), strict=True)
-                # One that may have nobody would take permits for nothing.
-                if share
-            }
-            answers = self._tell(plan, list(told), lambda name: ("users_arrive", told[name]))
-            answers.required("let_arrive")
+            plan = self._open("let_arrive")
+            self._most = most
+            self._spread(plan, most).required("let_arrive")
+
+    def spread_arrivals(self) -> None:
+        """Let users arrive on the workers that there are by now, where they arrive at all.
+
+        Blocks: until each has been told. One that fails is lost soon, or told with the next change.
+        """
+        with self._turn, suppress(NotAMaster, NoWorkers, InvalidRange):
+            plan = self._open("let_arrive")
+            if self._most is not None:
+                self._spread(plan, self._most)
+
+    def _spread(self, plan: Plan, most: int) -> Answers[Any]:
+        names = self._chosen(None)
+        # One that may have nobody would take permits for nothing; whose users arrive already goes
+        # on counting where it is.
+        told = {
+            name: {"first": self._own_range(0).start, "most": share}
+            for name, share in zip(names, shares(most, len(names)), strict=True)
+        }
+        return self._tell(plan, list(told), lambda name: ("users_arrive", told[name]))
 
     def refill(self) -> None:
         """Start new users in place of those that were lost with their nodes, where there are any.
@@ -99,7 +123,7 @@ class Steering:
         Blocks: until they are dealt to workers. What fails is left for the next time.
         """
         losses = self._master.losses
-        with self._refilling, suppress(NotAMaster, NoWorkers, InvalidRange):
+        with self._refilling, suppress(NotAMaster, NoWorkers):
             while losses.owed and self._refill_once(losses.owed):
                 pass
 
@@ -158,18 +182,22 @@ class Steering:
         """Deal new users to workers; returns whether all were taken."""
         with self._turn:
             plan = self._open("refill")
+            if self._ranges:
+                # Whose users arrive gets others with the next permits.
+                self._master.losses.settle(plan.run, owed)
+                return True
             dealt = self._next_block(owed, None)
             answers = self._try_to_deal(plan, dealt)
             # Of one that is lost by now the loss tells: its users are owed anew.
             failed = [name for name in answers.failures if self._master.crew.hand(name)]
             missing = sum(len(dealt[name]) for name in failed)
-            self._master.losses.settle(owed - missing)
+            self._master.losses.settle(plan.run, owed - missing)
             return not missing
 
     def _open(self, call: str) -> Plan:
         plan = self._master.running(call)
         if plan.run != self._run:
-            self._run, self._last_id, self._ranges = plan.run, 0, 0
+            self._run, self._last_id, self._ranges, self._most = plan.run, 0, 0, None
         return plan
 
     def _own_range(self, count: int) -> range:
@@ -195,9 +223,28 @@ class Steering:
         for name, hand in hands.items():
             self._master.give(hand, len(dealt[name]))
         answers = self._tell(plan, list(hands), lambda name: ("users_add", _ends(dealt[name])))
-        for name in answers.failures:
-            self._master.give(hands[name], -len(dealt[name]))
+        for name, error in list(answers.failures.items()):
+            hand = hands[name]
+            if isinstance(error, Unreachable) and hand is not None and self._has_taken(hand):
+                # Only its answer was lost.
+                del answers.failures[name]
+                answers.results[name] = None
+            else:
+                self._master.give(hand, -len(dealt[name]))
         return answers
+
+    def _has_taken(self, hand: Hand) -> bool:
+        """Whether a worker took the users it was given, as it tells when it is heard again.
+
+        Blocks: for a second at the most; after the time of an order it is never carried out.
+        """
+        heard = hand.beats
+        for _ in range(_BEATS):
+            # The first may have been on its way.
+            if hand.beats >= heard + 2:
+                break
+            self._clock.sleep(BEAT_S)
+        return hand.beat_asked >= hand.asked
 
     def _chosen(self, nodes: Nodes) -> list[str]:
         known = self._master.crew.names()

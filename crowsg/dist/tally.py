@@ -75,9 +75,9 @@ class Tally:
         for _ in range(_LAST_TRIES):
             # Who has left meanwhile has handed it in.
             lives = crew.incarnations(self._pull(run, lives, CALL_S))
-        for name, incarnation in lives.items():
+        for name in lives:
             _LOGGER.error("%s did not hand in the last of what it counted", name)
-            self.totals.lose(name, incarnation, self._clock.now_ns())
+            self.lose(crew.hands()[name])
 
     def merge(self, node: str, incarnation: int, snapshot: Any) -> bool:
         """Take a snapshot of a node; tells whether it was new.
@@ -94,9 +94,13 @@ class Tally:
         with suppress(NotPackable):
             self.merge(mine.name, mine.incarnation, self._snapshots.take())
 
-    def lose(self, hand: Hand) -> None:
-        """Give up a worker that is dead."""
-        self.totals.lose(hand.name, hand.incarnation, self._clock.now_ns(), hand.asked)
+    def enter(self, name: str, incarnation: int) -> None:
+        """Let a worker take part from now on, anew where it did before."""
+        self.totals.enter(name, incarnation, self._clock.now_ns())
+
+    def lose(self, hand: Hand) -> int:
+        """Give up a worker that is dead; returns how many users are lost with it."""
+        return self.totals.lose(hand.name, hand.incarnation, self._clock.now_ns(), hand.asked)
 
     def _pull(self, run: str, lives: Mapping[str, int], timeout_s: float) -> dict[str, Exception]:
         # By the time of an answer another run may have begun.

@@ -94,7 +94,11 @@ class Totals:
         self._failed.clear()
         return {name: each.operation for name, each in self._sums.items()}
 
-    def lose(self, node: str, incarnation: int, now_ns: int, asked: int = 0) -> None:
+    def enter(self, node: str, incarnation: int, now_ns: int) -> None:
+        """Let a node take part from now on, anew where it did before."""
+        self._nodes.enter(node, Part(incarnation, now_ns), now_ns)
+
+    def lose(self, node: str, incarnation: int, now_ns: int, asked: int = 0) -> int:
         """Give a node up: its counts stay, the users of it that had not ended are lost.
 
         What it still hands in counts, but its users stay lost.
@@ -104,9 +108,13 @@ class Totals:
             incarnation: The node's.
             now_ns: When it was given up; of the time since its last snapshot nothing is known.
             asked: How many users it was asked for, of which its last snapshot may not know all.
+
+        Returns:
+            How many of its users are lost.
         """
         part = self._nodes.last_part(node, incarnation) or Part(incarnation, now_ns)
         self._nodes.enter(node, part, now_ns).lose(part, now_ns, asked)
+        return part.users().lost
 
     def lives_from(self, node: str, incarnation: int) -> int:
         """Return the number of the user that ended from which on the node is to be asked.

@@ -7,7 +7,6 @@ controller, and what its throttles need.
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gevent import GreenletExit, getcurrent
@@ -22,30 +21,17 @@ from crowsg.cluster.wire_errors import to_wire
 from crowsg.dist.carriers import Carriers
 from crowsg.dist.commands import Command, commands_of
 from crowsg.dist.drops import Drops
+from crowsg.dist.engagement import Engagement
 from crowsg.dist.fence import AGE_S, Fence
 from crowsg.dist.handing_in import CALL_S, HandingIn
 from crowsg.dist.run_settings import unpacked
-from crowsg.errors import MasterIsSet, Refused, Unreachable
+from crowsg.errors import MasterIsSet, Refused
 from crowsg.failpoints import failpoint
 from crowsg.supervision import Kept
 from crowsg.throttle.remote import RemoteOwner
 
 BEAT_S = 0.1
 _LOGGER = logging.getLogger("crowsg")
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Whom a node works for, in which run, and since when."""
-
-    master: Peer
-    run: str
-    since_ns: int
-
-    def is_of(self, sender: Sender) -> bool:
-        """Whether a message belongs to the run, and comes from its master."""
-        master = self.master.name, self.master.incarnation
-        return (self.run, *master) == (sender.run, sender.name, sender.incarnation)
 
 
 class Worker:
@@ -88,9 +74,9 @@ class Worker:
         self._stuck: list[Callable[[], object]] = []
         self._lost: list[Callable[[str], object]] = []
         self.last_master: Peer | None = None
-        self._service: Service | None = None
-        self._given_up: Service | None = None
-        self._fenced: Service | None = None
+        self._service: Engagement | None = None
+        self._given_up: Engagement | None = None
+        self._fenced: Engagement | None = None
         self._is_starting = False
         self._drops = Drops()
         self._complaints = LimitedLog(_LOGGER, clock, lines_per_second=1)
@@ -131,7 +117,7 @@ class Worker:
         self._stuck.append(callback)
 
     @property
-    def service(self) -> Service | None:
+    def service(self) -> Engagement | None:
         """Whom this node works for; None for nobody."""
         return self._service
 
@@ -150,8 +136,8 @@ class Worker:
         """Call the master of the run.
 
         Raises:
-            Refused: There is none.
-            Unreachable: It is gone, or does not answer.
+            Refused: There is none, or it is gone.
+            Unreachable: It does not answer.
             CrowsgError: What the master raised.
 
         Blocks: until it answers.
@@ -163,7 +149,7 @@ class Worker:
             # What is known of its clock by now is better than what was known when the run began.
             master = self._members.peer(service.master.name)
         except Refused as error:
-            raise Unreachable(service.master.name, method, 0.0) from error
+            raise Refused("gone", str(error)) from error
         if master.incarnation != service.master.incarnation:
             raise Refused("stale", f"{service.master.name} has forgotten the run of {self._name}")
         return self._exchange.call(master, method, body, timeout_s, service.run)
@@ -199,16 +185,17 @@ class Worker:
         """
         if stood_still_s >= AGE_S and self._service is not None:
             self._carriers.crowd.end_here()
-            self._close()
+            # What is written and told may have to wait, which the hub cannot.
+            self._spawn(self._close)
 
     def _confirmed_ns(self) -> int | None:
         service = self._service
-        if service is None:
+        # Before its init has returned there is nothing that others could be given.
+        if service is None or service.begun_ns is None:
             return None
         master = service.master.name, service.master.incarnation
         known = (each for each in self._members.all() if (each.name, each.incarnation) == master)
-        # Whoever lets a node take part has heard of it.
-        return next((max(each.confirmed_ns, service.since_ns) for each in known), None)
+        return next((max(each.confirmed_ns, service.begun_ns) for each in known), None)
 
     def _close(self) -> None:
         """Let no user take another step: in a moment the master gives to others what it has."""
@@ -224,7 +211,7 @@ class Worker:
             self._lose_master(service)
         self._carriers.crowd.stop_all(at_once=True)
 
-    def _lose_master(self, service: Service) -> None:
+    def _lose_master(self, service: Engagement) -> None:
         self.has_lost_master = True
         self._given_up = service
         counts = self._carriers.crowd.counts()
@@ -232,19 +219,20 @@ class Worker:
         for callback in self._lost:
             callback(service.master.name)
 
-    def _abandon(self, service: Service, missing: int) -> None:
+    def _abandon(self, service: Engagement, missing: int) -> None:
         """End a run whose master is silent; what was counted it may get after all."""
         self._end_run(service)
         self._handing_in.say_last(missing)
         self._let_go(service)
 
-    def _hear_of_the_end(self, sender: Sender, body: object) -> None:
+    def _hear_of_the_end(self, sender: Sender, body: Mapping[str, Any]) -> None:
         """Leave a run of which the master says that this node takes no part in it any more."""
         # Where the end is known already, what was on its way says nothing new.
-        if self._service is not None and self._service.is_of(sender):
-            self._give_up(self._service)
+        service = self._service
+        if service is not None and service.is_of(sender) and body["number"] == service.number:
+            self._give_up(service)
 
-    def _give_up(self, service: Service) -> None:
+    def _give_up(self, service: Engagement) -> None:
         if self._given_up is not service:
             self._given_up = service
             self._spawn(self._drop_run, service)
@@ -270,7 +258,7 @@ class Worker:
             self._drops.refuse(sender, body["number"])
             master = self._members.peer(sender.name)
             self._carriers.code.pin(body["digests"], sender.run)
-            self._service = service = Service(master, sender.run, self._clock.now_ns())
+            self._service = service = Engagement(master, sender.run, body["number"])
             self.has_lost_master = False
             self._is_starting = True
             try:
@@ -312,6 +300,8 @@ class Worker:
                 self._beginning = None
                 self._is_starting = False
             failpoint("after_begin")
+            if self._service is not None:
+                self._service.begun_ns = self._clock.now_ns()
             self._journal.note("begin", run=sender.run)
 
     def _drop(self, sender: Sender, body: Mapping[str, Any]) -> None:
@@ -321,11 +311,11 @@ class Worker:
         assert self._service is not None
         self._drop_run(self._service)
 
-    def _drop_run(self, service: Service) -> None:
+    def _drop_run(self, service: Engagement) -> None:
         self._end_run(service)
         self._let_go(service)
 
-    def _end_run(self, service: Service) -> None:
+    def _end_run(self, service: Engagement) -> None:
         """End a run here, however far it has come.
 
         Blocks: until its users have ended and ``terminate`` has returned.
@@ -348,7 +338,7 @@ class Worker:
             self._let_go(self._service)
         return [to_wire(error) for error in self._carriers.controller.trouble]
 
-    def _let_go(self, service: Service) -> None:
+    def _let_go(self, service: Engagement) -> None:
         """Work for nobody, unless it is another one by now."""
         if self._service is not service:
             return
@@ -384,7 +374,8 @@ class Worker:
         beat = {
             # Until init has returned the state is that of the run before.
             "state": "starting" if self._is_starting else carriers.controller.state,
-            "users": [counts.asked, counts.waiting, counts.running],
+            "number": service.number,
+            "users": [counts.asked, counts.waiting, counts.running, carriers.crowd.removable],
             "unkillable": carriers.crowd.unkillable.is_set(),
             "reports": carriers.throttles.reports(),
         }

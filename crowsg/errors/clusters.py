@@ -39,7 +39,7 @@ class Refused(ClusterError):
 
     Attributes:
         kind: The cause in a word: ``name_taken``, ``other_cluster``, ``other_version``,
-            ``wrong_key``, ``malformed``, ``stale``, ``unknown``.
+            ``wrong_key``, ``malformed``, ``stale``, ``unknown``, ``gone``.
     """
 
     reason = "refused"

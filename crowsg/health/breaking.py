@@ -11,6 +11,7 @@ from contextlib import suppress
 from types import FrameType
 
 from crowsg.clock import SECOND, to_ns
+from crowsg.config.durations import seconds_of
 from crowsg.errors import NodeError
 from crowsg.health.places import is_breakable, place_of, stack_of
 
@@ -35,20 +36,20 @@ def stall_timeout_of(environment: Mapping[str, str], given_s: float | None = Non
     """Return after how many seconds code that blocks the loop is broken; 0: never.
 
     Args:
-        environment: Where ``CROWSG_STALL_TIMEOUT`` is read from, a number of seconds.
+        environment: Where ``CROWSG_STALL_TIMEOUT`` is read from, as ``5``, ``5s`` or ``1m``.
         given_s: What stands above it; None for nothing.
 
     Raises:
-        NodeError: It is no number of seconds.
+        NodeError: It is no duration.
     """
     text = environment.get(STALL_TIMEOUT, "").strip()
     seconds = given_s
     if seconds is None:
         with suppress(ValueError):
-            seconds = float(text or STALL_TIMEOUT_S)
+            seconds = seconds_of(text or str(STALL_TIMEOUT_S))
     # Written so that nan is refused, too.
     if seconds is None or not 0 <= seconds < math.inf:
-        raise NodeError(f"{STALL_TIMEOUT} is a number of seconds, 0 for never, not {text!r:.60}")
+        raise NodeError(f"{STALL_TIMEOUT} is a duration such as 5s, 0 for never, not {text!r:.60}")
     return seconds
 
 

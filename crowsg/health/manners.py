@@ -7,7 +7,6 @@ from typing import Any
 from crowsg.health.collector import CollectorPolicy
 from crowsg.health.limits import raise_file_limit
 from crowsg.health.stray_errors import StrayErrors
-from crowsg.metrics.failures import FailureGroup
 from crowsg.telemetry import log
 from crowsg.telemetry.bus import Bus
 
@@ -52,8 +51,3 @@ class Manners:
         self._telemetry.detach(log.HANDLER_ID)
         self._stray_errors.stop()
         self.collector.stop()
-
-
-def log_failure(group: FailureGroup, error: BaseException) -> None:
-    """Write the first failure of a kind, an ``error``, to the log."""
-    _LOGGER.warning("first failure of its kind: %s", group.sample)

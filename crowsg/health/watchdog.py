@@ -6,7 +6,6 @@ loop's thread stands. It says so at once, past Python's streams, whose locks the
 after a while it has the code that blocks the loop broken.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,13 +19,12 @@ from crowsg.ending import end_process
 from crowsg.health.breaking import Breaker
 from crowsg.health.places import is_waiting, place_of
 from crowsg.health.standstill import Attendance
+from crowsg.stderr import warn
 
 LIMIT_S = 1.0
 LOOK_S = 0.1
 MAX_STALLS = 100
 NOBODY = "unknown: a C call held the interpreter, or the whole process stood still"
-
-_STDERR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +40,6 @@ class Stall:
     began_ns: int
     seconds: float
     place: str
-
-
-def tell_stderr(text: str) -> None:
-    """Write a line to stderr as a native thread may: no lock, no stream."""
-    # Where the process was started without one, a user's socket may have got its number.
-    if sys.__stderr__ is not None:
-        os.write(_STDERR, f"WARNING: {text}\n".encode())
 
 
 class Watchdog:
@@ -72,7 +63,7 @@ class Watchdog:
     def __init__(
         self,
         now_ns: Callable[[], int],
-        tell: Callable[[str], object] = tell_stderr,
+        tell: Callable[[str], object] = warn,
         stall_timeout_s: float | None = None,
         end: Callable[[str], object] = end_process,
         patience_s: Callable[[], float] = float,
@@ -120,19 +111,27 @@ class Watchdog:
         frame = sys._current_frames().get(self._thread)
         # A loop that waits for events is blocked by nobody: its process stood still.
         if frame is not None and not is_waiting(frame):
-            self._name(frame, (now_ns - beat_ns) / SECOND)
+            news = self._name(frame)
+            # Before it is told, which may take its time.
             self._breaker.look(self._thread, frame, beat_ns, now_ns)
+            if news:
+                self._try_to_tell(news, (now_ns - beat_ns) / SECOND)
 
     def _begin_anew(self, now_ns: int) -> None:
         self._beat_ns = now_ns
         self._place = ""
         self._breaker.forget()
 
-    def _name(self, frame: FrameType, blocked_s: float) -> None:
-        if not self._place:
-            self._place = place_of(frame)
-            with suppress(Exception):
-                self._tell(f"the event loop is blocked for {blocked_s:.1f} s by {self._place}")
+    def _name(self, frame: FrameType) -> str:
+        """Note what blocks the loop; returns it where that is news."""
+        if self._place:
+            return ""
+        place = self._place = place_of(frame)
+        return place
+
+    def _try_to_tell(self, place: str, blocked_s: float) -> None:
+        with suppress(Exception):
+            self._tell(f"the event loop is blocked for {blocked_s:.1f} s by {place}")
 
     def _blocked_s(self) -> float:
         return (self._now_ns() - self._beat_ns) / SECOND

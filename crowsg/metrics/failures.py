@@ -101,6 +101,11 @@ class FailureLog:
         return tuple(sorted(self._groups.values(), key=lambda group: -group.count))
 
 
+def log_first(group: FailureGroup, error: BaseException) -> None:
+    """Write the first failure of a kind, an ``error``, to the log."""
+    _LOGGER.warning("first failure of its kind: %s", group.sample)
+
+
 def describe(error: BaseException) -> str:
     """Return kind, text and origin of an exception in one line."""
     kind, text = kind_of(error), line_of(error)

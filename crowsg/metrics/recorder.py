@@ -5,7 +5,7 @@ from functools import partial
 
 from crowsg.clock import Clock
 from crowsg.metrics.declared import Declarations, Kind
-from crowsg.metrics.failures import FailureLog, OnFirst
+from crowsg.metrics.failures import FailureLog, OnFirst, log_first
 from crowsg.metrics.lives import Lives
 from crowsg.metrics.names import Named, key_of, parts_of, spelled
 from crowsg.metrics.operation import Check, Operation
@@ -32,10 +32,10 @@ class Recorder:
 
     Args:
         clock: Tells when.
-        on_first_failure: Called at the first failure of each kind.
+        on_first_failure: Called at the first failure of each kind; by default it is logged.
     """
 
-    def __init__(self, clock: Clock, on_first_failure: OnFirst) -> None:
+    def __init__(self, clock: Clock, on_first_failure: OnFirst = log_first) -> None:
         self.declarations = Declarations()
         check = self.declarations.check
         self.operations = Named("operations", Operation, partial(check, "operation"))

@@ -23,7 +23,7 @@ ALLOWED = {
         "crowsg.cluster.zerorpc_link.numbers",
         "crowsg.cluster.zerorpc_link.pulse",
         "crowsg.failpoints",
-        "crowsg.ending",
+        "crowsg.stderr",
     ),
     "click": CLI,
     "rich": (*CLI, "crowsg.report"),

@@ -9,7 +9,7 @@ from tests.architecture.package import Import, Module, imported, imports, module
 # From the bottom to the top. A room is a top-level module or package of crowsg; ``crowsg`` stands
 # for the package's own ``__init__``, with the public names.
 LAYERS = (
-    ("errors", "text"),
+    ("errors", "text", "stderr"),
     ("clock", "source", "background", "signals", "processes", "ending", "failpoints"),
     ("rate", "supervision", "journal"),
     ("context",),

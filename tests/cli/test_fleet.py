@@ -91,6 +91,12 @@ def test_workers_can_only_be_lost_where_there_are_some(refusal: Refusal, policy:
     assert told == "--on-node-loss goes with --nodes or --expect-nodes"
 
 
+def test_a_run_is_only_reached_where_it_has_workers(refusal: Refusal) -> None:
+    told = refusal("--advertise", "localhost")
+
+    assert told == "--advertise goes with --nodes or --expect-nodes"
+
+
 def test_what_follows_from_the_loss_of_a_worker_is_one_of_three(refusal: Refusal) -> None:
     assert "'keep', 'refill', 'abort'" in refusal("--nodes", "2", "--on-node-loss", "panic")
 

@@ -117,7 +117,7 @@ def test_a_time_to_be_blocked_that_is_none_is_refused(refusal: Refusal, text: st
 def test_a_time_to_be_blocked_of_the_environment_is_refused_too(refusal: Refusal) -> None:
     told = refusal(CROWSG_STALL_TIMEOUT="soon")
 
-    assert told == "CROWSG_STALL_TIMEOUT is a number of seconds, 0 for never, not 'soon'"
+    assert told == "CROWSG_STALL_TIMEOUT is a duration such as 5s, 0 for never, not 'soon'"
 
 
 @pytest.mark.parametrize("where", ["option", "environment"])
@@ -135,6 +135,10 @@ def test_a_journal_that_cannot_be_written_is_named(
     assert told.startswith(f"the journal {folder}/node")
 
 
+def test_a_journal_needs_a_folder(refusal: Refusal) -> None:
+    assert refusal("--journal", "").endswith("a folder has a name")
+
+
 def test_there_is_nothing_to_run(refusal: Refusal) -> None:
     assert "unexpected extra argument" in refusal("scenarios/messaging.py")
 
@@ -148,3 +152,11 @@ def test_the_help_has_an_example_and_every_option(capsys: pytest.CaptureFixture[
     for option in (*options, "--stall-timeout", "--journal"):
         assert f"  {option} " in out
     assert "--parent" not in out
+
+
+def test_the_help_tells_when_a_node_ends_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(["node", "--help"]) == 0
+
+    told = " ".join(capsys.readouterr().out.split())
+    reasons = "users of a run that is over", "code that blocks the event loop", "a loop that keeps"
+    assert [reason in told.partition("exit code 5")[2] for reason in reasons] == [True] * 3

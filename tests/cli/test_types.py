@@ -1,9 +1,11 @@
 """Durations and ranges of ids, as they are typed."""
 
+from pathlib import Path
+
 import click
 import pytest
 
-from crowsg.cli.types import Duration, IdRange, RateType
+from crowsg.cli.types import Duration, Folder, IdRange, RateType
 from crowsg.rate import Rate
 
 
@@ -19,6 +21,15 @@ def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is no duration"):
         Duration().convert(text, None, None)
+
+
+def test_a_folder_need_not_be_there() -> None:
+    assert Folder().convert("no/such/folder", None, None) == Path("no/such/folder")
+
+
+def test_a_folder_without_a_name_is_refused() -> None:
+    with pytest.raises(click.BadParameter, match="has a name"):
+        Folder().convert("", None, None)
 
 
 def test_a_range_of_ids_names_the_first_and_the_last() -> None:

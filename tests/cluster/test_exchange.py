@@ -124,13 +124,14 @@ def test_a_command_that_is_carried_out_is_noted(pair: Pair) -> None:
     ids=["late", "former life", "other cluster", "malformed"],
 )
 def test_a_command_that_is_refused_is_not_noted(pair: Pair, changed: dict[str, Any]) -> None:
-    """R16, I5."""
+    """R16, I10."""
     pair.raw(envelope(**changed))
 
     assert pair.journal.kept == []
 
 
 def test_a_command_that_is_repeated_is_noted_once(pair: Pair) -> None:
+    """R16, I10."""
     for _ in range(3):
         pair.raw(envelope())
 
@@ -232,6 +233,7 @@ def test_a_fault_of_a_handler_is_told_by_name_and_logged_here(
 
 class TestOnce:
     def test_a_repeated_command_has_one_effect_and_the_same_answer(self, pair: Pair) -> None:
+        """R16."""
         answers = [pair.raw(envelope(body=body)) for body in (1, 2, 3)]
 
         assert answers == [{"ok": 1}] * 3
@@ -241,6 +243,7 @@ class TestOnce:
     def test_a_repeated_command_that_failed_fails_again_without_effect(
         self, pair: Pair, error: Exception
     ) -> None:
+        """R16."""
         pair.raised = error
 
         answers = [pair.raw(envelope(), "fail") for _ in range(2)]

@@ -8,7 +8,8 @@ from crowsg.dist.crew import Crew
 def beat(
     asked: int, waiting: int, running: int, state: str = "running", unkillable: bool = False
 ) -> dict[str, Any]:
-    return {"users": [asked, waiting, running], "state": state, "unkillable": unkillable}
+    users = [asked, waiting, running, waiting + running]
+    return {"users": users, "state": state, "unkillable": unkillable}
 
 
 @pytest.fixture
@@ -106,12 +107,12 @@ class TestSad:
         [
             {},
             None,
-            {"users": [1, 2], "state": "running", "unkillable": False},
-            {"users": [1, -2, 3], "state": "running", "unkillable": False},
-            {"users": [1, 2, "3"], "state": "running", "unkillable": False},
-            {"users": [1, 2, True], "state": "running", "unkillable": False},
-            {"users": [1, 2, 3], "unkillable": False},
-            {"users": [1, 2, 3], "state": "running"},
+            {"users": [1, 2, 3], "state": "running", "unkillable": False},
+            {"users": [1, -2, 3, 4], "state": "running", "unkillable": False},
+            {"users": [1, 2, "3", 4], "state": "running", "unkillable": False},
+            {"users": [1, 2, 3, True], "state": "running", "unkillable": False},
+            {"users": [1, 2, 3, 4], "unkillable": False},
+            {"users": [1, 2, 3, 4], "state": "running"},
         ],
         ids=repr,
     )

@@ -4,13 +4,14 @@ import pytest
 
 from crowsg.dist.losses import POLICIES, Loss, Losses, Policy
 
-ONE = Loss("one@here", 30)
-TWO = Loss("two@here", 12)
+RUN = "run-1"
+ONE = Loss("one@here", 40, 30)
+TWO = Loss("two@here", 12, 12)
 
 
 def losses(policy: Policy, *lost: Loss) -> Losses:
     made = Losses()
-    made.begin(policy)
+    made.begin(RUN, policy)
     for each in lost:
         made.note(each)
     return made
@@ -21,7 +22,7 @@ def test_the_policies_are_those_of_the_command_line() -> None:
 
 
 def test_a_loss_says_who_and_how_many() -> None:
-    assert str(ONE) == "one@here was lost with 30 users"
+    assert str(ONE) == "one@here was lost with 40 users"
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -37,9 +38,18 @@ def test_only_who_refills_owes_users(policy: Policy, owed: int) -> None:
 def test_what_was_started_anew_is_owed_no_more() -> None:
     lost = losses("refill", ONE)
 
-    lost.settle(20)
+    lost.settle(RUN, 20)
 
     assert lost.owed == 10
+
+
+def test_what_was_started_in_a_run_that_is_over_settles_nothing() -> None:
+    lost = losses("refill", ONE)
+    lost.begin("run-2", "refill")
+
+    lost.settle(RUN, 30)
+
+    assert lost.owed == 0
 
 
 @pytest.mark.parametrize(
@@ -82,6 +92,6 @@ def test_the_next_run_begins_with_nothing() -> None:
     lost = losses("refill", ONE)
     lost.await_worker("one@here")
 
-    lost.begin("refill")
+    lost.begin("run-2", "refill")
 
     assert (lost.all, lost.owed, lost.ends([])) == ((), 0, "no worker is left")

@@ -450,16 +450,14 @@ class TestDying:
         assert cluster.notes(C).count("terminate") == 1
         assert is_balanced(users_of(cluster))
 
-    def test_a_worker_that_forgot_the_run_is_given_up_while_it_goes_on(
-        self, cluster: Cluster
-    ) -> None:
+    def test_a_worker_that_forgot_the_run_takes_part_anew(self, cluster: Cluster) -> None:
         cluster.do(4)
         cluster.advance(2)
         cluster[C].station.worker.master_is_gone()
-        cluster.advance(2)
+        cluster.advance(3)
 
-        assert cluster[A].station.master.crew.names() == (B,)
-        assert cluster.with_throttles() == {B}
+        assert cluster.with_throttles() == {B, C}
+        assert cluster.call(cluster[A].dist.add, 2) == {B: 1, C: 1}
         assert is_balanced(users_of(cluster))
 
     def test_a_worker_is_given_up_as_soon_as_it_is_dead(self, cluster: Cluster) -> None:

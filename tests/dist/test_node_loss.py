@@ -6,8 +6,9 @@ import gevent
 import pytest
 
 from crowsg.cluster.membership import DEAD_S, FENCE_S
+from crowsg.dist.fence import AGE_S
 from crowsg.dist.losses import NONE_LEFT, POLICIES, Policy
-from crowsg.errors import EXIT_NODES, EXIT_OK, PartialFailure
+from crowsg.errors import EXIT_NODES, EXIT_OK, PartialFailure, StartRefused
 from crowsg.node import Node
 from tests.dist.test_runner import Going
 from tests.support.clusters import IDLERS, A, B, C, Cluster, D
@@ -402,3 +403,152 @@ class TestStandstill:
         go_on(cluster[B], 15.0)
 
         assert cluster.do(4) == {B: 2, C: 2}
+
+
+class TestWhileStarting:
+    SLOW_ON_C = IDLERS.replace(
+        'note("init")',
+        'note("init")\n    if current_node().name == "c@test":\n        wait_for_gate()',
+    ).replace("from crowsg import", "from crowsg.context import current_node\nfrom crowsg import")
+
+    def test_a_worker_that_left_meanwhile_refuses_the_start(self, cluster: Cluster) -> None:
+        """R31: no run waits for one that is no part of it."""
+        going = Going(cluster, self.SLOW_ON_C, 10, duration_s=30.0)
+        cluster.advance(1)
+        cluster.cut_off(B)
+        cluster.advance(DEAD_S + 1)
+        cluster.reconnect(B)
+        cluster.advance(5)
+        cluster.open_gate(C)
+
+        with pytest.raises(StartRefused, match=B):
+            going.finish()
+        assert cluster[A].station.master.over.is_set()
+
+    def test_a_setup_that_takes_long_fences_nobody(self, cluster: Cluster) -> None:
+        slow = IDLERS + "\ndef setup():\n    wait_for_gate()\n"
+        going = Going(cluster, slow, 4, duration_s=30.0)
+        cluster.advance(1)
+        cluster.cut_off(B)
+        cluster.advance(FENCE_S + 1)
+        cluster.reconnect(B)
+        cluster.advance(1)
+        cluster.open_gate(A)
+        cluster.advance(2)
+
+        assert cluster.running() == {B: 2, C: 2}
+        assert going.finish().exit_code == EXIT_OK
+
+
+class TestArrivals:
+    QUICK = IDLERS.replace("    while True:\n        users.sleep(1000)", "    users.sleep(1)")
+
+    def going(self, cluster: Cluster, most: int) -> Going:
+        rate = {"user_rate": "40/s"}
+        return Going(cluster, self.QUICK, most, settings=rate, arrivals=True, duration_s=60.0)
+
+    def test_the_others_get_the_share_of_one_that_is_lost(self, cluster: Cluster) -> None:
+        self.going(cluster, 60)
+        cluster.advance(5)
+        cluster.crash(B)
+        cluster.advance(5)
+
+        assert cluster.running([C])[C] == pytest.approx(40, abs=3)
+
+    def test_one_that_comes_late_gets_a_share(self, cluster: Cluster) -> None:
+        self.going(cluster, 60)
+        cluster.advance(2)
+        cluster.enter(D)
+        cluster.advance(8)
+
+        assert set(cluster.running()) == {B, C, D}
+
+    def test_all_ids_differ(self, cluster: Cluster) -> None:
+        """I3."""
+        self.going(cluster, 60)
+        cluster.advance(3)
+        cluster.crash(B)
+        cluster.advance(3)
+        cluster.enter(D)
+        cluster.advance(5)
+
+        ids = [each for name in (B, C, D) for each in cluster.ids(name)]
+        assert len(ids) == len(set(ids))
+
+
+class TestCounting:
+    def test_an_answer_that_was_lost_is_no_failure(self, cluster: Cluster) -> None:
+        going = Going(cluster, IDLERS, 4, duration_s=60.0, on_node_loss="refill")
+        cluster.advance(2)
+        cluster.network.cut(cluster.address(C), cluster.address(A), one_way=True)
+        adding = cluster.begin(cluster[A].dist.add, 10)
+        cluster.advance(5.5)
+        cluster.network.heal(cluster.address(C), cluster.address(A), one_way=True)
+        cluster.advance(5)
+
+        assert adding.result() == {B: 5, C: 5}
+        assert cluster.running() == {B: 7, C: 7}
+        assert going.finish().users.asked == 14
+
+    def test_users_that_were_asked_to_stop_are_not_made_up_for(self, cluster: Cluster) -> None:
+        ignoring = IDLERS.replace(
+            "        users.sleep(1000)",
+            "        try:\n            users.sleep(1000)\n"
+            "        except users.UserStop:\n            pass",
+        )
+        Going(cluster, ignoring, 10, duration_s=60.0, on_node_loss="refill")
+        cluster.advance(2)
+        cluster.call(cluster[A].dist.remove, 10)
+        cluster.advance(1)
+        cluster.crash(B)
+        cluster.advance(5)
+
+        assert len(cluster.ids(C)) == 5
+
+    def test_one_that_takes_part_anew_before_it_told_anything_counts_right(
+        self, cluster: Cluster
+    ) -> None:
+        going = Going(cluster, IDLERS, 10, duration_s=60.0)
+        cluster.advance(0.3)
+        cluster.cut_off(B)
+        cluster.advance(DEAD_S + 5)
+        cluster.reconnect(B)
+        cluster.advance(5)
+        cluster.call(cluster[A].dist.add, 4)
+        cluster.advance(3)
+        summary = going.finish()
+
+        assert (summary.users.asked, summary.users.lost, summary.users.removed) == (14, 5, 9)
+
+    def test_what_is_not_known_of_one_that_told_nothing_begins_when_it_came(
+        self, cluster: Cluster
+    ) -> None:
+        going = Going(cluster, IDLERS, 10, duration_s=30.0)
+        cluster.advance(0.5)
+        cluster.crash(B)
+        summary = going.finish()
+
+        ((from_s, to_s),) = next(node.gaps for node in summary.nodes if node.name == B)
+        assert from_s < 0.2 < to_s
+
+
+class TestFrozen:
+    def test_one_that_hands_in_takes_part_anew(self, cluster: Cluster) -> None:
+        """R2: frozen for longer than the fence, and not so long that it is dead."""
+        Going(cluster, IDLERS, 10, duration_s=60.0)
+        cluster.advance(2)
+        go_on(cluster[B], AGE_S + 0.5)
+        cluster.advance(5)
+
+        assert cluster.call(cluster[A].dist.add, 4) == {B: 2, C: 2}
+
+    def test_a_handler_that_waits_harms_nothing(self, cluster: Cluster) -> None:
+        going = Going(cluster, IDLERS, 10, duration_s=30.0)
+        cluster.advance(2)
+        event = ("crowsg", "cluster", "master_node_down")
+        cluster[B].telemetry.attach("slow", event, lambda *_: gevent.sleep(0), None)
+        go_on(cluster[B], AGE_S + 0.5)
+        cluster.advance(2)
+
+        assert cluster.notes(B).count("terminate") == 1
+        assert going.finish().users.asked == 10

@@ -18,7 +18,7 @@ class Run:
     def __init__(self, policy: Policy = "keep") -> None:
         self.clock = ManualClock(SECOND)
         self.crew, self.losses = Crew(), Losses()
-        self.losses.begin(policy)
+        self.losses.begin("run-1", policy)
         self.is_running = True
         self.standing = Standing(self.crew, self.losses, lambda: self.is_running, self.clock)
         self.refills = 0
@@ -38,7 +38,7 @@ class Run:
     def tell(
         self, name: str, *, running: int, unkillable: bool = False, state: str = "running"
     ) -> None:
-        users = [5, 0, running]
+        users = [5, 0, running, running]
         beat = {"users": users, "state": state, "unkillable": unkillable}
         self.hand(name).hear(beat)
         self.standing.look()
@@ -46,7 +46,7 @@ class Run:
     def lose(self, name: str) -> None:
         users = self.hand(name).missing
         self.crew.let_go(name)
-        self.standing.lose(Loss(name, users))
+        self.standing.lose(Loss(name, users, users))
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ class TestRefill:
         run.lose(ONE)
 
         run.tell(TWO, running=5)
-        run.losses.settle(5)
+        run.losses.settle("run-1", 5)
         run.tell(TWO, running=5)
 
         assert run.refills == 2
@@ -128,7 +128,7 @@ class TestRefill:
         run.tell(TWO, running=0)
         assert not run.standing.idle.is_set()
 
-        run.losses.settle(5)
+        run.losses.settle("run-1", 5)
         run.standing.look()
 
         assert run.standing.idle.is_set()
@@ -174,3 +174,37 @@ class TestWaiting:
         run.clock.advance(10)
 
         assert waiting.ready()
+
+    def test_one_that_is_awaited_must_come_in_a_minute(self) -> None:
+        run = Run("refill")
+        run.standing.await_worker(ONE)
+        run.lose(ONE)
+        run.lose(TWO)
+        run.clock.advance(59)
+        assert not run.standing.deserted.is_set()
+
+        run.clock.advance(1)
+
+        assert run.standing.deserted.is_set()
+
+    def test_the_minute_begins_anew_where_another_one_is_awaited(self) -> None:
+        run = Run("refill")
+        run.standing.await_worker(ONE)
+        run.lose(ONE)
+        run.lose(TWO)
+        run.clock.advance(40)
+        run.standing.await_worker(ONE)
+
+        run.clock.advance(40)
+
+        assert not run.standing.deserted.is_set()
+
+
+def test_whoever_spreads_what_there_is_hears_of_each_change(run: Run) -> None:
+    changes: list[str] = []
+    run.standing.on_change(lambda: changes.append("changed"))
+
+    run.lose(ONE)
+    run.standing.await_no_more(ONE)
+
+    assert changes == ["changed"] * 2

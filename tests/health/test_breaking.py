@@ -172,6 +172,8 @@ def test_without_a_time_nobody_is_broken(timeout_s: float | None) -> None:
         pytest.param({}, None, 5.0, id="the usual"),
         pytest.param({"CROWSG_STALL_TIMEOUT": " "}, None, 5.0, id="empty"),
         pytest.param({"CROWSG_STALL_TIMEOUT": " 2.5 "}, None, 2.5, id="environment"),
+        pytest.param({"CROWSG_STALL_TIMEOUT": "5s"}, None, 5.0, id="with a unit"),
+        pytest.param({"CROWSG_STALL_TIMEOUT": "1.5m"}, None, 90.0, id="minutes"),
         pytest.param({"CROWSG_STALL_TIMEOUT": "0"}, None, 0.0, id="never"),
         pytest.param({"CROWSG_STALL_TIMEOUT": "2"}, 3.0, 3.0, id="given"),
         pytest.param({"CROWSG_STALL_TIMEOUT": "2"}, 0.0, 0.0, id="given as never"),
@@ -183,9 +185,9 @@ def test_what_is_given_stands_above_the_environment(
     assert stall_timeout_of(environment, given_s) == seconds
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf", "5 m"])
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf", "5 m s"])
 def test_a_time_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(NodeError, match="CROWSG_STALL_TIMEOUT is a number of seconds, 0 for neve"):
+    with pytest.raises(NodeError, match="CROWSG_STALL_TIMEOUT is a duration such as 5s, 0 for ne"):
         stall_timeout_of({"CROWSG_STALL_TIMEOUT": text})
 
 

@@ -1,14 +1,12 @@
 """How a process behaves while a node lives in it."""
 
 import gc
-import logging
 import resource
 
 import pytest
 
 from crowsg.clock import MonotonicClock
-from crowsg.health.manners import Manners, log_failure
-from crowsg.metrics.failures import FailureGroup
+from crowsg.health.manners import Manners
 from crowsg.telemetry.bus import HANDLER_FAILURE, Bus
 
 
@@ -41,12 +39,3 @@ def test_the_process_may_open_all_the_files_it_is_allowed(bus: Bus) -> None:
     taken.stop()
 
     assert limit == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-
-
-def test_the_first_failure_of_a_kind_is_written(caplog: pytest.LogCaptureFixture) -> None:
-    group = FailureGroup("ValueError", "no luck", 1, 0.0, 0.0, "ValueError: no luck")
-
-    with caplog.at_level(logging.WARNING):
-        log_failure(group, ValueError())
-
-    assert caplog.messages == ["first failure of its kind: ValueError: no luck"]

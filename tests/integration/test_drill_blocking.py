@@ -47,7 +47,7 @@ class Scene:
 
     Attributes:
         since: When the loops were blocked, in nanoseconds, by node.
-        seen: What the master told of the nodes: when, and the state of each.
+        seen: What the master told of the nodes: when, and of each its state and what blocks it.
         ended: How the nodes ended, and when.
         caws: What users did.
         summary, code: How the run ended.
@@ -57,7 +57,7 @@ class Scene:
     """
 
     since: dict[str, int] = field(default_factory=dict)
-    seen: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    seen: list[tuple[int, dict[str, tuple[str, str]]]] = field(default_factory=list)
     ended: dict[str, tuple[int, int]] = field(default_factory=dict)
     caws: Sequence[dict[str, Any]] = ()
     summary: dict[str, Any] = field(default_factory=dict)
@@ -67,11 +67,11 @@ class Scene:
     took_s: dict[str, float] = field(default_factory=dict)
     stuck: int = 0
 
-    def seen_s(self, name: str, state: str) -> float:
-        """Return after how long the master told that a node is in a state."""
-        since = self.since[name]
-        moments = (moment for moment, states in self.seen if states[name] == state)
-        return next((moment - since) / SECOND for moment in moments if moment >= since)
+    def stalled(self, name: str) -> tuple[float, str]:
+        """Return after how long the master told that a node is stalled, and by what."""
+        told = ((moment, *nodes[name]) for moment, nodes in self.seen)
+        moment, _, place = next(each for each in told if each[1] == "stalled")
+        return (moment - self.since[name]) / SECOND, place
 
 
 def loops_are_blocked(folder: Path) -> Scene:
@@ -85,9 +85,10 @@ def loops_are_blocked(folder: Path) -> Scene:
         drill.let(spinning="spin", hashing="hash")
         ending = gevent.spawn(note_end, scene, HASHING, drill.nodes[HASHING])
         with drill.asking() as ask:
-            while not (ending.ready() and scene.seen and scene.seen[-1][1][HASHING] == "dead"):
-                states = {each["name"]: each["state"] for each in ask("overview", {})["nodes"]}
-                scene.seen.append((time.monotonic_ns(), states))
+            while not (ending.ready() and scene.seen[-1][1][HASHING][0] == "dead"):
+                nodes = ask("overview", {})["nodes"]
+                told = {each["name"]: (each["state"], each["place"]) for each in nodes}
+                scene.seen.append((time.monotonic_ns(), told))
                 gevent.sleep(0.1)
                 assert len(scene.seen) < 200, scene.seen[-1]
         drill.run.send(signal.SIGINT)
@@ -127,10 +128,10 @@ def nobody_can_be_ended(folder: Path) -> Scene:
             scene.took_s["answer"] = time.monotonic() - began_s
             until(lambda: ask("overview", {})["users"]["stuck"] == STUBBORN_USERS, 20)
             scene.took_s["stuck"] = time.monotonic() - began_s
+        drill.run.send(signal.SIGINT)
         began_s = time.monotonic()
         note_end(scene, STUBBORN, node)
         scene.took_s["end"] = time.monotonic() - began_s
-        drill.run.send(signal.SIGINT)
         scene.violations = drill.judged(exits=finish(scene, drill))
     return scene
 
@@ -172,23 +173,26 @@ def unending(scenes: Sequence[Scene]) -> Scene:
 
 
 class TestBlocked:
-    @pytest.mark.parametrize("name", [SPINNING, HASHING])
-    def test_the_master_knows_within_one_and_a_half_seconds_r8(
-        self, blocked: Scene, name: str
-    ) -> None:
-        assert blocked.seen_s(name, "stalled") <= 1.5
-
     @pytest.mark.parametrize(
-        ("name", "place"), [(SPINNING, r"spin (drill.py:"), (HASHING, "(drill.py:")]
+        ("name", "place"), [(SPINNING, "spin (drill.py:"), (HASHING, "(drill.py:")]
     )
-    def test_the_node_names_the_function_r8(self, blocked: Scene, name: str, place: str) -> None:
-        assert place in blocked.said[name]
+    def test_the_master_names_the_function_within_one_and_a_half_seconds_r8(
+        self, blocked: Scene, name: str, place: str
+    ) -> None:
+        after_s, told = blocked.stalled(name)
+        assert after_s <= 1.5
+        assert place in told
+
+    @pytest.mark.parametrize("name", [SPINNING, HASHING])
+    def test_the_node_names_it_too_r8(self, blocked: Scene, name: str) -> None:
+        assert "(drill.py:" in blocked.said[name]
 
     def test_the_other_users_of_its_node_go_on_r8(self, blocked: Scene) -> None:
         since = blocked.since[SPINNING]
         after = [h for h in blocked.caws if h["node"] == SPINNING and h["at"] > since]
         first_s = (min(hit["at"] for hit in after) - since) / SECOND
-        assert STALL_TIMEOUT_S <= first_s <= STALL_TIMEOUT_S + 1.0
+        # The loop was seen to run last a moment before.
+        assert STALL_TIMEOUT_S - 0.1 <= first_s <= STALL_TIMEOUT_S + 1.0
         assert len({hit["user"] for hit in after}) == USERS // 3 - 1
 
     def test_the_summary_tells_of_it_r8(self, blocked: Scene) -> None:

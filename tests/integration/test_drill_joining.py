@@ -1,5 +1,6 @@
 """Drill: nodes that must not join, alone and in a crowd (R12, R13)."""
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -11,7 +12,7 @@ import pytest
 from crowsg.cli.joining import curve_of
 from crowsg.cluster.identity import PROTOCOL
 from crowsg.cluster.keys import new_cluster_key
-from tests.support.cluster_processes import NodeProcess, Programs, programs, until
+from tests.support.cluster_processes import ANY_PORT, NodeProcess, Programs, programs, until
 from tests.support.hostile import MemberOfTheirs
 from tests.support.tampering import NEXT_VERSION, tampered
 from tests.support.vitals import Pings, pinging
@@ -22,6 +23,15 @@ REFUSED_WITHIN_S = 2.0
 READY_WITHIN_S = 5.0
 FREE_AGAIN_WITHIN_S = 10.5
 RIGHT = 15
+IDLE = """
+from crowsg import users
+
+def init():
+    pass
+
+def start(user_id):
+    users.sleep(1000)
+"""
 OTHER_VERSIONS = f"speaks version {PROTOCOL} of the protocol, not {PROTOCOL + 1}"
 
 
@@ -59,8 +69,30 @@ def test_the_second_node_of_a_name_is_refused_and_the_first_does_not_notice(
 
         assert "the name hub@drill belongs to a node that is alive" in refusal_of(second)
 
-    assert pings.worst <= 0.25
+    assert pings.p99 <= 0.25
     assert [each["state"] for each in started.told(hub.address, "nodes")] == ["up"]
+
+
+def test_a_node_at_work_loses_nobody_to_another_of_its_name(
+    started: Programs, tmp_path: Path
+) -> None:
+    """R12: it is up all the time, and each of its users goes on."""
+    (tmp_path / "idle.py").write_text(IDLE)
+    run = started.start(
+        *("run", str(tmp_path / "idle.py"), "--users", "20", "--user-rate", "inf", "--json"),
+        *("--bind", ANY_PORT, "--expect-nodes", "1"),
+    )
+    address = run.until_said(r"waiting for 1 nodes at (\S+)")[1]
+    first = started.node("first@drill", "--join", address)
+    run.until_said("20 running")
+
+    for at in (address, first.address):
+        refusal_of(started.node("first@drill", "--join", at))
+    run.send(signal.SIGINT)
+
+    users = run.summary()["users"]
+    assert (users["lost"], users["removed"]) == (0, 20)
+    assert not run.said("suspect|dead|lost")
 
 
 def test_the_name_of_a_node_that_died_is_free_again(started: Programs, hub: NodeProcess) -> None:

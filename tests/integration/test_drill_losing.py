@@ -20,7 +20,7 @@ from tests.support.drills import MASTER, Drill
 pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drills]
 
 ROUNDS = 10
-ROUND_S = 1.5
+ROUND_S = 1.3
 NAMES = tuple(f"n{number}@drill" for number in range(ROUNDS + 1))
 USERS = 44
 RATE = 1000

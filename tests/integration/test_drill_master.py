@@ -19,7 +19,7 @@ from tests.support.drills import MASTER, Drill
 
 pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drills]
 
-ROUNDS = int(os.environ.get("DRILL_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("DRILL_ROUNDS", "5"))
 NAMES = ("one@drill", "two@drill")
 USERS = 20
 ADDED = 4
@@ -79,7 +79,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Lives:
             drill.run.send(signal.SIGKILL)
             drill.run.code()
             gevent.sleep(PAUSES_S[number % len(PAUSES_S)])
-        gevent.sleep(5.0)
+        gevent.sleep(2.0)
         exits = drill.end()
         with (folder / "out" / "timeseries.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drill
 
 CUT, MUTE, DEAF, CALM = NAMES = tuple(f"{host}@drill" for host in ("cut", "mute", "deaf", "calm"))
 PARTED = CUT, MUTE, DEAF
-BRIEF_S, LONG_S = 5.0, 15.0
+BRIEF_S, LONG_S = 5.0, 13.0
 USERS, ADDED = 40, 8
 BEAT_S = 1.0
 """How long ago a node may have been heard when it is parted."""

@@ -145,7 +145,7 @@ def test_names_that_are_never_found_do_not_touch_the_cluster(
     said = run.summary()
     assert (states, said["users"]["failed"], said["errors"]) == (["up", "up"], 0, [])
     assert said["counters"]["caws"] >= least_of_a_rate(said)
-    assert pings.worst <= 0.25
+    assert pings.p99 <= 0.25
     assert not run.said("suspect|dead|lost")
 
 

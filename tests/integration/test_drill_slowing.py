@@ -24,7 +24,7 @@ USERS = FIRST + ADDED
 RATE, HIGHER = 200, 300
 DELAY_S, SPIKE_S, CUT_S = 0.1, 2.0, 5.0
 """How late everything comes, in each direction; how late in a spike; how long nothing does."""
-MEASURED_S = 4.0
+MEASURED_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Slow:
         drill.ask("update_settings", settings=packed({"rate": f"{HIGHER}/s"}), nodes=None)
         gevent.sleep(CUT_S)
         everywhere(drill, "heal")
-        gevent.sleep(4.0)
+        gevent.sleep(3.0)
         drill.run.send(signal.SIGINT)
         summary, code, exits = drill.run.summary(), drill.run.code(), drill.end()
         return Slow(

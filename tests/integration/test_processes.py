@@ -92,6 +92,7 @@ class Flock:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.exits: list[WorkerExit] = []
+        self.ends: list[WorkerExit] = []
         self.started: list[Workers] = []
 
     def start(self, environment: dict[str, str] | None = None, **codes: str) -> Workers:
@@ -101,6 +102,7 @@ class Flock:
             self.said.append,
             self.exits.append,
             environment,
+            self.ends.append,
         )
         self.started.append(workers)
         workers.start()
@@ -256,6 +258,29 @@ def test_a_child_of_a_worker_that_lives_on_does_not_delay_the_report(flock: Floc
 
     os.kill(int(flock.said[0].split()[-1]), signal.SIGKILL)
     assert workers.exits[0].returncode == 3
+
+
+def test_a_child_of_a_worker_that_lives_on_does_not_delay_the_word_of_its_end(flock: Flock) -> None:
+    code = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
+    workers = flock.start(a=f"{code}; raise SystemExit(3)")
+
+    until(lambda: bool(flock.ends))
+    told, exits, running = list(flock.ends), list(flock.exits), workers.running
+
+    assert workers.wait_exits(PATIENCE_S)
+    os.kill(int(flock.said[0].split()[-1]), signal.SIGKILL)
+    assert (told, exits, running) == ([WorkerExit("a", 3, (), was_asked=False)], [], [])
+
+
+def test_a_worker_can_be_started_again_the_moment_it_has_ended(flock: Flock) -> None:
+    workers = flock.start(a="print('caw')")
+    until(lambda: bool(flock.ends))
+
+    workers.start_again("a")
+
+    assert workers.running == ["a"]
+    assert workers.wait_exits(PATIENCE_S)
+    assert [exit_.last_lines for exit_ in flock.exits] == [("caw",)] * 2
 
 
 def test_the_others_go_on_when_one_ends(flock: Flock) -> None:

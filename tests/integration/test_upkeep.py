@@ -42,7 +42,25 @@ def start(user_id):
             spin()
     users.sleep(1000)
 """
-AGAIN = r"(worker\d@\S+) ended with (\w+); started again$"
+WITH_CHILD = """
+import subprocess
+from crowsg import users
+def init(): subprocess.Popen(["sleep", "25"])
+def start(user_id): users.sleep(1000)
+"""
+SLOW_IN_WORKER_2 = """
+import sys
+from crowsg import users
+
+def init():
+    name = sys.argv[sys.argv.index("--name") + 1].partition("@")[0]
+    if name == "worker2":
+        users.sleep(4)
+    print(f"init of {name} is over", flush=True)
+
+def start(user_id): users.sleep(1000)
+"""
+AGAIN = r"(worker\d@\S+) is started again$"
 RUNNING = ("--users", "4", "--user-rate", "inf", "--quiet", "--json", "--bind", ANY_PORT)
 
 
@@ -78,11 +96,11 @@ def worker(run: Program, number: int) -> int:
 
 
 def until_replaced(run: Program) -> "re.Match[str]":
-    """Wait until a worker was started again, and has joined the run; returns what was said."""
+    """Wait until a worker was started again, and listens; returns what was said of its end."""
     again = run.until_said(AGAIN)
     # What a worker says of its start.
     run.until_said(rf"^{again[1]}: at ", since=run.err.index(again.string))
-    return again
+    return run.until_said(rf"^({again[1]}) ended with (\w+)$")
 
 
 def test_a_worker_that_is_killed_is_started_again_r1(started: Programs, tmp_path: Path) -> None:
@@ -138,8 +156,56 @@ def test_in_a_run_that_ends_no_worker_is_started_again(started: Programs, tmp_pa
     run.send(signal.SIGINT)
     run.code()
 
-    assert not run.said("started again")
+    assert not run.said(AGAIN)
     assert not is_alive(victim)
+
+
+def test_the_only_worker_is_replaced_though_a_child_of_it_lives_on_r1(
+    started: Programs, tmp_path: Path
+) -> None:
+    """The child holds what the worker prints to, so its last lines are waited for."""
+    options = ("--nodes", "1", "--on-node-loss", "refill", "--duration", "8")
+    run = start(started, tmp_path, WITH_CHILD, *options)
+
+    os.kill(worker(run, 1), signal.SIGKILL)
+
+    until_replaced(run)
+    summary = run.summary()
+    users = summary["users"]
+    assert (summary["exit_code"], users["asked"], users["lost"]) == (0, 8, 4)
+
+
+def test_a_worker_that_dies_while_others_are_in_init_is_started_again(
+    started: Programs, tmp_path: Path
+) -> None:
+    path = tmp_path / "scenario_of_the_test.py"
+    path.write_text(SLOW_IN_WORKER_2)
+    journal = tmp_path / "journal"
+    options = ("--nodes", "2", "--journal", str(journal))
+    run = started.start("run", str(path), *RUNNING, *options)
+    run.until_said("init of worker1 is over")
+
+    os.kill(worker(run, 1), signal.SIGKILL)
+
+    assert until_replaced(run)[2] == "SIGKILL"
+    until(lambda: users_at_work(journal) == 4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--nodes", "1"), ("--nodes", "2", "--on-node-loss", "abort")],
+    ids=["nobody left", "abort"],
+)
+def test_a_worker_whose_loss_ends_the_run_is_not_started_again(
+    started: Programs, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    run = start(started, tmp_path, IDLE, *options)
+
+    os.kill(worker(run, 1), signal.SIGKILL)
+
+    assert run.code() == 4
+    assert run.said(r"^worker1@\S+ ended with SIGKILL$")
+    assert not run.said(AGAIN)
 
 
 def test_a_run_and_its_workers_are_reached_at_the_host_they_are_told(

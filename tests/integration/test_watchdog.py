@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.full_pipe import full_pipe
+
 pytestmark = [pytest.mark.integration, pytest.mark.wall_clock]
 
 ROOT = Path(__file__).parents[2]
@@ -163,14 +165,16 @@ def longest(summary: dict[str, Any]) -> dict[str, Any]:
     return stall
 
 
-def start(folder: Path, text: str, *options: str) -> "subprocess.Popen[str]":
+def start(
+    folder: Path, text: str, *options: str, stderr: int = subprocess.PIPE
+) -> "subprocess.Popen[str]":
     """Start a run of one user of a scenario of this text."""
     (folder / FILE).write_text(text)
     return subprocess.Popen(
         [sys.executable, "-m", "crowsg", "run", folder / FILE, "--users", "1", "--json", *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
 
@@ -294,6 +298,15 @@ def test_its_failure_says_what_it_did(broken: dict[str, Any]) -> None:
 
 def test_it_is_broken_when_its_time_is_over(broken: dict[str, Any]) -> None:
     assert 1.5 <= longest(broken)["seconds"] < 3
+
+
+def test_a_user_that_spins_is_broken_though_nobody_reads_what_is_told_of_it(tmp_path: Path) -> None:
+    text = SPINNER.replace("CATCH", FORGIVING)
+    options = ("--users", "2", "--user-rate", "inf", "--stall-timeout", "1.5", "--quiet")
+    with full_pipe() as writer:
+        summary = end(start(tmp_path, text, *options, stderr=writer))
+
+    assert (summary["users"]["failed"], summary["users"]["finished"]) == (1, 1)
 
 
 def test_the_others_live_on(broken: dict[str, Any]) -> None:

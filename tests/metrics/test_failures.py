@@ -1,5 +1,6 @@
 """What went wrong is grouped, bounded, counted to the last, and safe to show."""
 
+import logging
 import random
 import types
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from crowsg.metrics.failures import (
     FailureGroup,
     FailureLog,
     describe,
+    log_first,
 )
 from crowsg.metrics.names import OTHER
 from crowsg.testing import ManualClock
@@ -231,6 +233,15 @@ def test_a_group_is_bounded_and_printable_whatever_was_raised(
     for text in (kit.only().kind, kit.only().template, kit.only().sample):
         assert len(text) <= 3 * MAX_LINE
         assert text.isprintable()
+
+
+def test_the_first_failure_of_a_kind_can_be_logged(caplog: pytest.LogCaptureFixture) -> None:
+    group = FailureGroup("ValueError", "no luck", 1, 0.0, 0.0, "ValueError: no luck")
+
+    with caplog.at_level(logging.WARNING):
+        log_first(group, ValueError())
+
+    assert caplog.messages == ["first failure of its kind: ValueError: no luck"]
 
 
 def test_an_exception_that_was_never_raised_is_described_without_a_place() -> None:

@@ -2,15 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from random import Random
+from random import Random, randrange
 
-EVERY_S = 2.0
+EVERY_S = 1.0
 """Mean seconds from one strike to the next."""
 
-QUIET_S = 3.0
+NODES = ("one@drill", "two@drill", "three@drill", "four@drill")
+"""Who is hurt."""
+
+SEED = 373
+"""Its first 20 s hold each of the faults and changes, a stop for longer than 10 s among them."""
+
+QUIET_S = 1.5
 """What a node is left to recover before it is hurt again."""
 
-NODE_FAULTS = {"kill": 2, "stop": 3, "stall": 2, "slow": 2, "block": 2}
+NODE_FAULTS = {"kill": 2, "stop": 3, "stall": 2, "cut": 2, "slow": 2, "block": 2}
 """Weights of what is done to a node."""
 
 RUN_CHANGES = {"rate": 3, "add": 2, "remove": 2}
@@ -20,13 +26,17 @@ SECONDS = {
     "kill": (0.0, 4.0),
     "stop": (0.5, 14.0),
     "stall": (0.5, 14.0),
-    "slow": (2, 6),
+    "cut": (0.5, 4.0),
+    "slow": (1.0, 4.0),
     "block": (0.5, 3.0),
 }
 """How long each fault lasts; a node that was killed starts again so much later."""
 
-RECOVERY_S = 14.0
-"""Until a node that may have been taken for dead takes part again."""
+FENCED_AFTER_S = 7.0
+"""Of such a fault a node may have let go of its users, or have been given up."""
+
+RECOVERY_S = 5.0
+"""Until such a node takes part again, a new process included."""
 
 RATES = (50, 100, 200, 400)
 
@@ -51,6 +61,11 @@ class Strike:
         return f"{self.at_s:6.1f} s {self.what} {self.node} {self.amount:g}"
 
 
+def seed_of(text: str) -> int:
+    """Return the seed that is asked for: a number, ``random``, or "" for ``SEED``."""
+    return randrange(1 << 31) if text == "random" else int(text or SEED)
+
+
 def strikes(seed: int, seconds: float, nodes: Sequence[str]) -> Iterator[Strike]:
     """Yield what is to be done in so many seconds: the same for the same seed.
 
@@ -63,8 +78,11 @@ def strikes(seed: int, seconds: float, nodes: Sequence[str]) -> Iterator[Strike]
         free = [node for node in nodes if free_s[node] <= at_s]
         if len(free) > 1 and rng.random() < 0.75:
             what, node = _drawn(rng, NODE_FAULTS), rng.choice(free)
-            amount = round(rng.uniform(*SECONDS[what]), 2)
-            free_s[node] = at_s + amount + (RECOVERY_S if amount > 2 or what == "kill" else QUIET_S)
+            least_s, most_s = SECONDS[what]
+            # Short ones are more frequent, so that few nodes are away at once.
+            amount = round(least_s + (most_s - least_s) * rng.random() ** 2, 2)
+            is_fenced = what == "kill" or amount > FENCED_AFTER_S
+            free_s[node] = at_s + amount + (RECOVERY_S if is_fenced else QUIET_S)
             yield Strike(at_s, what, node, amount)
         else:
             yield _change(rng, at_s)

@@ -36,6 +36,12 @@ def init():""",
 class Hosts(Network):
     """A network in which a host may also be deaf, and whose connections are seen from both ends."""
 
+    def begin(self) -> None:
+        """See ``Network.begin``."""
+        super().begin()
+        # Without an address of its own the bridge has that of a cable, and hears it when it is cut.
+        self._run(HUB, "ip link set bridge address 02:00:00:00:00:01")
+
     def unmute(self, name: str) -> None:
         """Let a host send to all others again."""
         self._run(name, "ip route flush type blackhole")

@@ -79,6 +79,32 @@ module.PackedEvent.pack = keep
     )
 
 
+KILLING_LOOPS = after_import(
+    "crowsg.supervision",
+    """
+import signal
+keep, supervisors = module.Supervisor.keep, []
+def remember(self, name, run):
+    supervisors[:] = [self]
+    return keep(self, name, run)
+def kill_all(*_):
+    for history in supervisors[0]._histories.values():
+        history.kept._greenlet.kill(block=False)
+module.Supervisor.keep = remember
+signal.signal(signal.SIGUSR2, kill_all)
+""",
+)
+"""The process kills each of its supervised loops, when it gets SIGUSR2."""
+
+LARGE_BYTES = 40_000
+LARGE_FAULTS = after_import(
+    "crowsg.cluster.serving",
+    f"""
+module.fault = lambda kind, text: {{"fault": "x" * {LARGE_BYTES}}}
+""",
+)
+"""Whoever calls what there is not is told so in 40 kB."""
+
 FEW_FILES = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))

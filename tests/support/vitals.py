@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,9 @@ class Pings:
             self.seconds.append(time.monotonic() - began)
             gevent.sleep(every_s)
 
-    def ask(self, told: object = None) -> dict[str, Any]:
-        """Ask once, and send something along; returns the overview."""
-        answer: dict[str, Any] = self._client.ask(self._peer, "overview", {"told": told})
+    def ask(self, told: object = None, verb: str = "overview") -> dict[str, Any]:
+        """Ask once, and send something along; returns the overview, or what the verb answers."""
+        answer: dict[str, Any] = self._client.ask(self._peer, verb, {"told": told})
         return answer
 
     def states(self) -> dict[str, str]:
@@ -109,6 +110,29 @@ def pinging(address: str, keys: Path | None = None, every_s: float = 0.02) -> It
     finally:
         asking.kill()
         pings.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How long two nodes took meanwhile: the one that is looked at, and one that nobody touched."""
+
+    own: Pings
+    untouched: Pings
+
+    @property
+    def later(self) -> float:
+        """How much longer the longest answer took than that of the other, in seconds.
+
+        A machine that is busy makes both of them wait.
+        """
+        return self.own.worst - self.untouched.worst
+
+
+@contextmanager
+def comparing(address: str, untouched: str) -> Iterator[Compared]:
+    """Ask two nodes while the block runs; an answer that does not come fails it."""
+    with pinging(address) as own, pinging(untouched) as other:
+        yield Compared(own, other)
 
 
 def _status(pid: int, name: str) -> int:

@@ -81,6 +81,7 @@ ENDINGS = [
 
 @pytest.mark.parametrize(("start", "outcome"), ENDINGS)
 def test_every_ending_is_counted_once(bench: Bench, start: Any, outcome: str) -> None:
+    """R10: 100 users of each, and the node goes on."""
     bench.do(make_scenario(start), 100)
 
     bench.clock.advance_until(lambda: bench.count("running") == 0)
@@ -97,6 +98,7 @@ def test_every_ending_is_counted_once(bench: Bench, start: Any, outcome: str) ->
 def test_every_ending_has_one_start_and_one_end_event(
     bench: Bench, start: Any, outcome: str
 ) -> None:
+    """R10."""
     with capture_events(bench.node.telemetry, ("crowsg", "scenario", "start", "*")) as events:
         bench.do(make_scenario(start, name="ends"), 3)
         bench.clock.advance_until(lambda: bench.count("running") == 0)
@@ -385,6 +387,7 @@ def test_the_durations_of_users_are_kept(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("start", "outcome"), ENDINGS)
 def test_every_ending_leaves_one_life(bench: Bench, start: Any, outcome: str) -> None:
+    """R10."""
     bench.node.recorder.lives.keep()
     bench.do(make_scenario(start), 3)
 

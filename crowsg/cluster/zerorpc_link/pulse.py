@@ -4,8 +4,6 @@ The thread touches nothing of gevent, no log and no stream of Python's: whoever 
 hold their locks. The loop hears of it by the one call of its own that is meant for other threads.
 """
 
-import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -23,6 +21,7 @@ from crowsg.cluster.zerorpc_link.events import packed_event
 from crowsg.cluster.zerorpc_link.numbers import Numbers
 from crowsg.cluster.zerorpc_link.server import ONE_WAY
 from crowsg.cluster.zerorpc_link.sockets import CANNOT_CONNECT, COMMON_OPTIONS
+from crowsg.stderr import warn
 from crowsg.text import line_of
 
 TICK_S = 0.1
@@ -41,7 +40,6 @@ _OPTIONS = (
 # It hung up, or it was not there in the first place.
 _GONE = zmq.EVENT_DISCONNECTED | zmq.EVENT_CONNECT_RETRIED
 _HEADER = {"v": 3, ONE_WAY: True}
-_STDERR = 2
 
 
 class Wire:
@@ -219,7 +217,6 @@ class Pulse:
 
     def _complain(self, error: Exception) -> None:
         """Say what went wrong, once and past Python's streams."""
-        if not self._has_complained and sys.__stderr__ is not None:
-            text = f"WARNING: a beat failed: {type(error).__name__}: {line_of(error)}\n"
-            os.write(_STDERR, text.encode())
-        self._has_complained = True
+        if not self._has_complained:
+            self._has_complained = True
+            warn(f"a beat failed: {type(error).__name__}: {line_of(error)}")

@@ -24,6 +24,9 @@ COMMON_OPTIONS = (
     (zmq.HEARTBEAT_IVL, 2000),
     (zmq.HEARTBEAT_TIMEOUT, 6000),
     (zmq.HANDSHAKE_IVL, 5000),
+    # TCP itself would wait longer and longer, and go on so after the network is back.
+    (zmq.CONNECT_TIMEOUT, 1000),
+    (zmq.TCP_MAXRT, 3000),
     (zmq.RECONNECT_IVL, 100),
     (zmq.RECONNECT_IVL_MAX, 1000),
     (zmq.TCP_KEEPALIVE, 1),

@@ -2,8 +2,9 @@
 
 Nodes with ``--journal DIR`` note what happens to them; ``crowsg.testing.oracle`` sees from outside
 what users do. ``Evidence.read`` reads both, with the results of the run where they are there, and
-``check`` tells every invariant that did not hold. Each function names its invariant, what it reads,
-what holds, and what it cannot see; the notes are in the table of ``crowsg.journal``.
+``check`` tells every invariant that did not hold, ``unjudged`` those of which nothing was seen.
+Each function names its invariant, what it reads, what holds, and what it cannot see; the notes are
+in the table of ``crowsg.journal``.
 
 ``python -m crowsg.testing.invariants DIR`` prints them, and ends with 1 where there are any.
 """
@@ -14,6 +15,7 @@ from crowsg.testing.invariants.cluster import (
     status_is_true,
 )
 from crowsg.testing.invariants.evidence import Evidence
+from crowsg.testing.invariants.grounds import unjudged
 from crowsg.testing.invariants.holders import holders_are_limited
 from crowsg.testing.invariants.parts import (
     callbacks_are_in_order,
@@ -30,7 +32,7 @@ from crowsg.testing.invariants.results import results_are_true
 from crowsg.testing.invariants.users import ids_are_unique, users_are_conserved, users_live_once
 from crowsg.testing.invariants.verdict import Check, Limits, Violation
 
-__all__ = ["CHECKS", "Evidence", "Limits", "Violation", "check"]
+__all__ = ["CHECKS", "Evidence", "Limits", "Violation", "check", "unjudged"]
 
 CHECKS: dict[str, Check] = {
     "I1": users_are_conserved,
@@ -56,7 +58,7 @@ _DEFAULT = Limits()
 
 
 def check(evidence: Evidence, limits: Limits = _DEFAULT) -> list[Violation]:
-    """Return all that did not hold, by invariant; empty where everything did.
+    """Return all that did not hold, by invariant; empty where everything did that was seen.
 
     Args:
         evidence: What the run left behind.

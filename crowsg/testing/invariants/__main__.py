@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from crowsg.errors import EXIT_INTERNAL, EXIT_OK, EXIT_USAGE, CrowsgError
-from crowsg.testing.invariants import CHECKS, Evidence, check
+from crowsg.testing.invariants import CHECKS, Evidence, check, unjudged
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Judge a folder; returns the exit code: 0 where everything held, 1 where not, 2 for no folder.
+    """Judge a folder; returns the exit code: 0 where all held, 1 where not, 2 for no run.
 
     Args:
         arguments: Those of the command line; None for the program's own.
@@ -24,9 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
     violations = check(evidence)
     for violation in violations:
         print(violation)
-    held = len(CHECKS) - len({violation.invariant for violation in violations})
-    journals, hits = len(evidence.lives), len(evidence.hits)
-    print(f"{held} of {len(CHECKS)} invariants held: {journals} journals, {hits} hits")
+    broken = {violation.invariant for violation in violations}
+    unseen = [number for number in unjudged(evidence) if number not in broken]
+    if unseen:
+        print(f"not judged, as nothing was seen of them: {', '.join(unseen)}")
+    held, journals = len(CHECKS) - len(broken) - len(unseen), len(evidence.lives)
+    print(
+        f"{held} of {len(CHECKS)} invariants held: {journals} journals, {len(evidence.hits)} hits"
+    )
     return EXIT_INTERNAL if violations else EXIT_OK
 
 

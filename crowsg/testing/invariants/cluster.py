@@ -1,11 +1,12 @@
 """I10, I11, I15: commands are done once, what is given away is free, the master tells the truth."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from crowsg.clock import SECOND, to_ns
 from crowsg.testing.invariants.evidence import Evidence, Life, Note, Part
+from crowsg.testing.invariants.holders import END
 from crowsg.testing.invariants.users import starts_and_ends
 from crowsg.testing.invariants.verdict import Limits, Violation
 
@@ -39,14 +40,15 @@ def commands_are_done_once(evidence: Evidence, _: Limits) -> Iterator[Violation]
 def losses_come_after_the_last_step(evidence: Evidence, _: Limits) -> Iterator[Violation]:
     """I11: what a node had is given away only when it takes no step any more.
 
-    Reads: ``lost`` of the master; ``start`` of the lost life, and hits with a ``user`` from it.
+    Reads: ``lost`` of the master; ``start`` of the lost life, and hits with a ``user`` from it, but
+    for those called ``end``: who is killed gives back what it held, and that uses nothing.
     Holds: between the moment of ``lost`` and the next run that the life takes part in, none of its
     users starts, or tells the oracle of anything.
     Cannot see: steps that are told to nobody; hits of processes without a journal.
     """
     hits: dict[Life, list[int]] = {}
     for hit in evidence.hits:
-        if hit.life is not None and "user" in hit.fields:
+        if hit.life is not None and "user" in hit.fields and hit.event != END:
             hits.setdefault(hit.life, []).append(hit.at)
     for life, moment in evidence.losses:
         anew = [note.t for note in life.of("configure", "leads") if note.t > moment]
@@ -67,9 +69,9 @@ def status_is_true(evidence: Evidence, limits: Limits) -> Iterator[Violation]:
     Holds: at each ``status`` the users that run are those whose start was noted and whose end was
     not, exactly; a process whose last sign is 4 s ago (suspect after 3 s, and 1 s) is not called
     ``up``; at each ``cluster`` in which every node is ``up`` or gone, and was so for a second, the
-    users that run are as many as at some moment of the 4 s before, where those of a process that is
-    gone may be counted until its ``lost``, and those of one that was given up need not be. A master
-    that stood still for a second has 4 s to find out how things are.
+    users that run are the sum of what each node had at some moment of the 4 s before, where those
+    of a process that is gone may be counted until its ``lost``, and those of one that was given up
+    need not be. A master that stood still for a second has 4 s to find out how things are.
     Cannot see: whether a death was noticed by its closed connection within 1.5 s, which is a matter
     for whoever ends the process; states other than ``up``; other counts than ``running``.
     """
@@ -125,7 +127,7 @@ def _settled(notes: Sequence[Note], noticed_ns: int) -> Iterator[Note]:
 
 
 class _Running:
-    """How many users of a run were running, moment by moment.
+    """How many users of a run were running, moment by moment; the master hears of each part alone.
 
     Args:
         at_death: Whether those of a process that is gone end with its last sign, and those of one
@@ -135,19 +137,27 @@ class _Running:
     def __init__(self, evidence: Evidence, run: str, at_death: bool) -> None:
         parts = [part for part in evidence.parts if part.run == run]
         take = _until_death if at_death else _until_lost
-        changes = sorted(change for part in parts for change in take(part, evidence.loss_of(part)))
-        self._moments = [moment for moment, _ in changes]
-        self._counts = list(accumulate((change for _, change in changes), initial=0))
+        self._parts = [_Counts(take(part, evidence.loss_of(part))) for part in parts]
 
     def lowest(self, since: int, until: int) -> int:
-        """Return the smallest number between two moments."""
-        return min(self._between(since, until))
+        """Return the sum of the smallest numbers of the parts between two moments."""
+        return sum(min(each.between(since, until)) for each in self._parts)
 
     def highest(self, since: int, until: int) -> int:
-        """Return the largest number between two moments."""
-        return max(self._between(since, until))
+        """Return the sum of the largest numbers of the parts between two moments."""
+        return sum(max(each.between(since, until)) for each in self._parts)
 
-    def _between(self, since: int, until: int) -> list[int]:
+
+class _Counts:
+    """A number that changes at moments."""
+
+    def __init__(self, changes: Iterable[tuple[int, int]]) -> None:
+        ordered = sorted(changes)
+        self._moments = [moment for moment, _ in ordered]
+        self._counts = list(accumulate((change for _, change in ordered), initial=0))
+
+    def between(self, since: int, until: int) -> list[int]:
+        """Return what it was between two moments; never nothing."""
         begin = bisect_left(self._moments, since)
         return self._counts[begin : bisect_right(self._moments, until) + 1]
 

@@ -11,11 +11,13 @@ from typing import Any
 
 from crowsg.errors import ResultsError
 from crowsg.results.writer import SUMMARY_FILE, USERS_FILE
-from crowsg.testing.oracle import FILE, read_hits
+from crowsg.testing.oracle import FILE
 
 EXITS_FILE = "exits.json"
 
 _BEGIN_PARTS = frozenset(("leads", "configure"))
+_NOTE = frozenset(("t", "node", "inc", "run", "kind"))
+_HIT = frozenset(("t", "at", "event"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +163,12 @@ class Evidence:
                 missing. A last line that is cut off is left out.
 
         Raises:
-            ResultsError: There is no journal, a file cannot be read, or journals are of different
-                starts of the machine, so that their moments cannot be compared.
+            ResultsError: There is no journal, none of a run, a file cannot be read, or journals are
+                of different starts of the machine, so that their moments cannot be compared.
         """
         try:
             lives = _read_lives(folder)
-            hits = [hit for path in folder.rglob(FILE) for hit in read_hits(path)]
+            hits = [hit for path in folder.rglob(FILE) for hit in _read_lines(path, _HIT)]
             summary, exits = _read_json(folder, SUMMARY_FILE), _read_json(folder, EXITS_FILE)
             return cls(lives, _placed(hits, lives), summary, _read_users(folder), exits or {})
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -200,6 +202,8 @@ def _read_lives(folder: Path) -> tuple[Life, ...]:
     lives = [_read_life(path) for path in paths]
     if not lives:
         raise ValueError("there is no journal")
+    if not any(life.of(*_BEGIN_PARTS) for life in lives):
+        raise ValueError("its journals are of no run")
     boots = {life.notes[0]["boot"] for life in lives}
     if len(boots) > 1:
         raise ValueError("the machine was started anew between one journal and another")
@@ -207,7 +211,7 @@ def _read_lives(folder: Path) -> tuple[Life, ...]:
 
 
 def _read_life(path: Path) -> Life:
-    lines = list(read_hits(path))
+    lines = list(_read_lines(path, _NOTE))
     if not lines or lines[0]["kind"] != "opened":
         raise ValueError(f"{path.name} has no beginning")
     notes = tuple(
@@ -215,6 +219,18 @@ def _read_life(path: Path) -> Life:
         for line in sorted(lines, key=lambda line: int(line["t"]))
     )
     return Life(notes[0]["node"], notes[0]["inc"], notes)
+
+
+def _read_lines(path: Path, fields: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a file, each of which must have these fields; but one without its end."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], 1):
+        try:
+            told = json.loads(line)
+            if missing := fields - told.keys():
+                raise ValueError(f"{', '.join(sorted(missing))} is missing")
+        except (ValueError, AttributeError) as error:
+            raise ValueError(f"{path.name}, line {number}: {error}") from error
+        yield told
 
 
 def _placed(hits: list[dict[str, Any]], lives: tuple[Life, ...]) -> tuple[Hit, ...]:
@@ -250,7 +266,12 @@ class _Places:
 
 def _read_json(folder: Path, name: str) -> Any:
     path = _only(folder, name)
-    return None if path is None else json.loads(path.read_text(encoding="utf-8"))
+    if path is None:
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _read_users(folder: Path) -> tuple[Mapping[str, str], ...] | None:

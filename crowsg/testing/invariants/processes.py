@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from crowsg.clock import SECOND, to_ns
-from crowsg.testing.invariants.evidence import Evidence, Life, Note
+from crowsg.testing.invariants.evidence import Evidence, Life
 from crowsg.testing.invariants.verdict import Limits, Violation
 from crowsg.testing.invariants.windows import gaps
 
@@ -59,9 +59,8 @@ def loops_run(evidence: Evidence, limits: Limits) -> Iterator[Violation]:
     """I17: the loops of a node run, or its process is gone.
 
     Reads: ``greenlets`` and ``stall``.
-    Holds: between two roll calls there are 2 s at the most, but for stalls; a loop that is named in
-    one, and again in a later one, is missing for 2 s at the most between.
-        No loop is down at two roll calls in a row: it runs again within a second.
+    Holds: between two roll calls there are 2 s at the most, but for stalls; no loop is down at two
+    roll calls in a row: it runs again within a second.
     Cannot see: a loop that dies and is back between two roll calls.
     """
     for life in evidence.lives:
@@ -69,24 +68,15 @@ def loops_run(evidence: Evidence, limits: Limits) -> Iterator[Violation]:
         for one, other in pairwise(calls):
             for name in sorted({*one["down"]} & {*other["down"]}):
                 yield Violation("I17", one.t, str(life), f"{name} did not run again in time")
-        yield from _silences(life, [note.t for note in calls], "no loop", limits)
-        names = {name for note in calls for name in note["running"]}
-        for name in sorted(names):
-            heard = [note.t for note in calls if name in note["running"]]
-            if not _is_every(calls, heard):
-                yield from _silences(life, heard, name, limits)
+        yield from _silences(life, [note.t for note in calls], limits)
 
 
-def _is_every(calls: list[Note], heard: list[int]) -> bool:
-    return len(calls) == len(heard)
-
-
-def _silences(life: Life, heard: list[int], what: str, limits: Limits) -> Iterator[Violation]:
+def _silences(life: Life, heard: list[int], limits: Limits) -> Iterator[Violation]:
     stalls = [(note["began"], note["began"] + to_ns(note["seconds"])) for note in life.of("stall")]
     for since, until in gaps(heard, to_ns(limits.silence_s)):
         stalled = sum(max(0, min(end, until) - max(begin, since)) for begin, end in stalls)
         if until - since - stalled > to_ns(limits.silence_s):
-            text = f"{what} was heard of for {(until - since) / SECOND:.1f} s"
+            text = f"no loop was heard of for {(until - since) / SECOND:.1f} s"
             yield Violation("I17", since, str(life), text)
 
 

@@ -20,8 +20,8 @@ def results_are_true(evidence: Evidence, _: Limits) -> Iterator[Violation]:
     Holds: for each operation of which there are hits, ok + failed <= hits, and where nothing is
     missing - the run has ended, and neither nodes nor users were lost - also hits <= ok + failed +
     interrupted; where a node was lost, that is, its state is ``dead``, the gap in what is known of
-    it is named. Where nothing is missing the summary counts as many users of each outcome as the
-    journals, and as ``users.csv`` has rows, if that is not sampled.
+    it is named; no gap is empty. Where nothing is missing the summary counts as many users of each
+    outcome as the journals, and as ``users.csv`` has rows, if that is not sampled.
     Cannot see: operations of which the oracle is told nothing; how much of what was lost belongs to
     the gap; latencies.
     """
@@ -32,6 +32,10 @@ def results_are_true(evidence: Evidence, _: Limits) -> Iterator[Violation]:
     for node in evidence.summary["nodes"]:
         if node["state"] == "dead" and not node["gaps"]:
             yield Violation("I9", 0, node["name"], "it was lost, and no gap is named")
+        for since, until in node["gaps"]:
+            if since >= until:
+                text = f"the gap from {since} to {until} is none"
+                yield Violation("I9", 0, node["name"], text)
     if is_complete:
         yield from _users(evidence, evidence.summary)
 

@@ -20,6 +20,7 @@ from crowsg.health.watchdog import Watchdog
 from tests.cluster.contract import ignore
 from tests.cluster.serving_node import Node
 from tests.cluster.zerorpc_link.nets import HOST, ZerorpcNet, shared_curve, wait_until
+from tests.support.full_pipe import full_stderr
 
 BLOCKED_S = 2.0
 
@@ -91,6 +92,15 @@ def test_what_goes_wrong_is_written_once_and_beats_go_on(
     wait_until(lambda: bool(server.noticed))
 
     assert capfd.readouterr().err.count("WARNING: a beat failed: TypeError") == 1
+
+
+@pytest.mark.wall_clock
+def test_a_stderr_that_nobody_reads_does_not_end_the_beats(net: ZerorpcNet, server: Node) -> None:
+    told: list[Any] = [[1]]
+
+    with full_stderr():
+        net.link().pulse(lambda: told.pop() if told else [(server.address, "beat", 1)], ignore)
+        wait_until(lambda: bool(server.noticed))
 
 
 @pytest.mark.wall_clock

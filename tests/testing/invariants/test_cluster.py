@@ -64,6 +64,17 @@ def test_i11_is_violated_by_a_hit_after_the_loss(scene: Scene) -> None:
     assert scene.violations("I11") == ["1 steps of users after it was lost, the last 0.500 s after"]
 
 
+@pytest.mark.parametrize(("event", "is_step"), [("end", False), ("begin", True), ("want", True)])
+def test_i11_lets_who_is_killed_give_back_what_it_held(
+    scene: Scene, event: str, is_step: bool
+) -> None:
+    worker = scene.worker().lives(1, start=1)
+    scene.hit(5.5, event, worker, user=1, throttle="t")
+    scene.master().note(5, "lost", name="worker1@here", incarnation=1)
+
+    assert bool(scene.violations("I11")) == is_step
+
+
 def test_i11_is_violated_by_a_start_after_the_loss(scene: Scene) -> None:
     scene.worker().lives(1, start=6)
     scene.master().note(5, "lost", name="worker1@here", incarnation=1)
@@ -137,6 +148,21 @@ def test_i15_is_violated_by_a_count_that_was_never_true_lately(
     cluster(master, at, running, worker1="up")
 
     assert len(scene.violations("I15")) == 1
+
+
+@pytest.mark.parametrize(
+    ("running", "is_true"), [(2, True), (0, True), (3, False)], ids=["old", "new", "too-many"]
+)
+def test_i15_holds_where_the_count_of_one_node_is_older_than_that_of_another(
+    scene: Scene, running: int, is_true: bool
+) -> None:
+    """There were 1, 0 and 1 users at once; the master hears of each node in its own moment."""
+    master = scene.master()
+    scene.worker("worker1").lives(1, start=1, end=5).note(9, "released")
+    scene.worker("worker2").lives(2, start=5.5, end=6).note(9, "released")
+    cluster(master, 6.5, running, worker1="up", worker2="up")
+
+    assert (not scene.violations("I15")) == is_true
 
 
 def test_i15_lets_the_count_be_old_while_a_node_is_silent(scene: Scene) -> None:

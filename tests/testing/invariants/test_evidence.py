@@ -10,17 +10,17 @@ from tests.support.journals import RUN, Scene, ns
 
 
 def test_journals_are_read_in_the_order_in_which_they_were_opened(scene: Scene) -> None:
-    scene.life("b", at=2)
-    scene.life("c", at=1)
-    scene.life("a", at=3)
+    scene.worker("b", at=2)
+    scene.worker("c", at=1)
+    scene.worker("a", at=3)
 
     lives = [(life.node, life.began) for life in scene.evidence().lives]
     assert lives == [("c@here", ns(1)), ("b@here", ns(2)), ("a@here", ns(3))]
 
 
 def test_a_life_knows_its_last_sign_and_whether_it_is_closed(scene: Scene) -> None:
-    scene.life("a").note(5, "closed")
-    scene.life("b", at=1).status(4)
+    scene.worker("a").note(5, "closed")
+    scene.worker("b", at=1).status(4)
 
     lives = scene.evidence().lives
     assert [(life.last_sign, life.is_closed) for life in lives] == [(ns(5), True), (ns(4), False)]
@@ -38,9 +38,10 @@ def test_a_part_reaches_from_the_beginning_of_a_run_to_the_next(scene: Scene) ->
 
 
 def test_a_life_may_take_part_in_nothing(scene: Scene) -> None:
+    scene.master()
     scene.life().status(1)
 
-    assert scene.evidence().parts == []
+    assert {part.life.node for part in scene.evidence().parts} == {"master@here"}
 
 
 def test_a_hit_belongs_to_the_process_that_told_it(scene: Scene) -> None:
@@ -127,6 +128,23 @@ def test_a_line_that_was_cut_off_is_left_out(scene: Scene) -> None:
 
 # Sad cases.
 
+OPENED = json.dumps(
+    {"t": 1, "node": "x", "inc": 1, "run": "", "kind": "opened", "boot": "c", "pid": 1}
+)
+
+
+def spoil_hits(text: str) -> Callable[[Scene], object]:
+    def spoil(scene: Scene) -> None:
+        scene.worker()
+        (scene.folder / "oracle.jsonl").write_text(text)
+
+    return spoil
+
+
+def spoil_summary(scene: Scene) -> None:
+    scene.worker()
+    (scene.folder / "summary.json").write_text("{")
+
 
 def spoil_journal(text: str) -> Callable[[Scene], object]:
     def spoil(scene: Scene) -> None:
@@ -137,8 +155,7 @@ def spoil_journal(text: str) -> Callable[[Scene], object]:
 
 def two_boots(scene: Scene) -> None:
     scene.worker()
-    line = {"t": 1, "node": "x", "inc": 1, "run": "", "kind": "opened", "boot": "c", "pid": 1}
-    spoil_journal(json.dumps(line) + "\n")(scene)
+    spoil_journal(f"{OPENED}\n")(scene)
 
 
 def two_summaries(scene: Scene) -> None:
@@ -153,8 +170,20 @@ def two_summaries(scene: Scene) -> None:
     [
         pytest.param(lambda scene: None, "there is no journal", id="empty"),
         pytest.param(spoil_journal(""), "has no beginning", id="empty-journal"),
-        pytest.param(spoil_journal("hello\n"), "cannot be judged", id="no-json"),
-        pytest.param(spoil_journal('{"t":1}\n'), "cannot be judged", id="no-kind"),
+        pytest.param(lambda scene: scene.life(), "its journals are of no run", id="no-run"),
+        pytest.param(
+            spoil_journal(f"{OPENED}\nhello\n"),
+            r"x-1.jsonl, line 2: Expecting value",
+            id="no-json",
+        ),
+        pytest.param(
+            spoil_journal(f'{OPENED}\n{{"t":1,"node":"x","run":"","kind":"y"}}\n'),
+            "x-1.jsonl, line 2: inc is missing",
+            id="no-incarnation",
+        ),
+        pytest.param(spoil_journal("[1]\n"), "x-1.jsonl, line 1: ", id="no-object"),
+        pytest.param(spoil_hits("{}\n"), "oracle.jsonl, line 1: at, event, t is", id="no-hit"),
+        pytest.param(spoil_summary, "summary.json: Expecting property name", id="no-summary"),
         pytest.param(two_boots, "the machine was started anew", id="two-boots"),
         pytest.param(two_summaries, "more than one summary.json", id="two-summaries"),
     ],

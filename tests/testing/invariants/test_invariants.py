@@ -12,7 +12,7 @@ from crowsg import metrics, throttle, users
 from crowsg.errors import EXIT_INTERNAL, EXIT_OK, EXIT_USAGE
 from crowsg.node import Node
 from crowsg.one_run import RunOptions
-from crowsg.testing.invariants import CHECKS, Evidence, check
+from crowsg.testing.invariants import CHECKS, Evidence, check, unjudged
 from crowsg.testing.invariants.__main__ import main
 from crowsg.testing.oracle import Hits, Oracle, connect
 from tests.architecture.package import ROOT
@@ -41,13 +41,27 @@ def test_violations_of_all_checks_come_together(scene: Scene) -> None:
     assert {each.invariant for each in check(scene.evidence())} == {"I2", "I15"}
 
 
-def test_the_command_line_says_that_all_holds(
+def test_the_command_line_says_what_held_and_what_it_could_not_judge(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene.worker()
 
     assert main([str(scene.folder)]) == EXIT_OK
-    assert capsys.readouterr().out == "16 of 16 invariants held: 1 journals, 0 hits\n"
+    unseen, held = capsys.readouterr().out.splitlines()
+    assert unseen == (
+        "not judged, as nothing was seen of them: "
+        "I1, I2, I3, I4, I6, I7, I9, I10, I11, I13, I15, I17, I18"
+    )
+    assert held == "3 of 16 invariants held: 1 journals, 0 hits"
+
+
+def test_the_command_line_refuses_a_folder_in_which_no_run_was_noted(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.life()
+
+    assert main([str(scene.folder)]) == EXIT_USAGE
+    assert "its journals are of no run" in capsys.readouterr().err
 
 
 def test_the_command_line_tells_each_violation(
@@ -56,9 +70,9 @@ def test_the_command_line_tells_each_violation(
     scene.worker().lives(1, start=1).status(2, running=2)
 
     assert main([str(scene.folder)]) == EXIT_INTERNAL
-    first, last = capsys.readouterr().out.splitlines()
+    first, _, last = capsys.readouterr().out.splitlines()
     assert first == "I15 at 1002.000 s, worker1@here: 2 users run, it says; 1 do"
-    assert last.startswith("15 of 16 invariants held")
+    assert last.startswith("7 of 16 invariants held")
 
 
 def test_the_command_line_refuses_a_folder_without_journals(
@@ -87,6 +101,8 @@ def test_all_invariants_hold_in_a_run_of_a_lone_node(tmp_path: Path) -> None:
 
     evidence = Evidence.read(tmp_path)
     assert not check(evidence)
+    # Nobody tells a lone node what to do, and it loses nobody.
+    assert unjudged(evidence) == ["I10", "I11"]
     assert len([hit for hit in evidence.hits if hit.fields["throttle"] == "greetings"]) > 100
     assert len([note for life in evidence.lives for note in life.of("end")]) == 50
 

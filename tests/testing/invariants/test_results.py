@@ -85,6 +85,14 @@ def test_i9_is_violated_by_a_gap_that_is_not_named(scene: Scene) -> None:
     assert scene.violations("I9") == ["it was lost, and no gap is named"]
 
 
+@pytest.mark.parametrize("state", ["dead", "up"])
+def test_i9_is_violated_by_a_gap_in_which_there_is_no_time(scene: Scene, state: str) -> None:
+    scene.worker()
+    scene.summary(nodes=[node(state, [1.5, 1.5])])
+
+    assert scene.violations("I9") == ["the gap from 1.5 to 1.5 is none"]
+
+
 def test_i9_is_violated_by_operations_that_are_doubled_by_a_loss(scene: Scene) -> None:
     greet(scene, scene.worker(), 3)
     scene.summary(operations=operation(4), nodes=[node("dead", [1.0, 2.0])])

@@ -1,4 +1,9 @@
-"""Keeps the worker processes of a run alive: one that ends unasked, or hangs, is replaced."""
+"""Keeps the worker processes of a run alive: one that ends unasked, or hangs, is replaced.
+
+Whether a run goes on without a worker is seen only when its loss is known, which may be a moment
+after the end of its process, or before it. So who waits for workers hears beforehand that this one
+would come again, and its process is started when the loss was taken in and the run still goes on.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -25,7 +30,7 @@ class Awaiting(Protocol):
     """Who is told that workers are on their way; see ``crowsg.dist.standing``."""
 
     def await_worker(self, name: str) -> None:
-        """Note that a worker in place of one that ended is on its way."""
+        """Note that a worker comes in place of the one that ends, or has ended."""
 
     def await_no_more(self, name: str) -> None:
         """Note that it never will come."""
@@ -50,9 +55,9 @@ class Upkeep:
 
     Args:
         hands: Starts and kills processes.
-        members: Returns the nodes of the cluster, as this one sees them.
+        workers: Returns the nodes that are workers of the run, as this one sees them.
         awaiting: Told that workers are on their way, or given up.
-        is_wanted: Whether the run goes on, so that it needs its workers.
+        is_wanted: Whether a run goes on, so that it needs its workers.
         stall_timeout_s: Seconds after which a node breaks what blocks it; 0: never, and then no
             process is killed for being blocked or silent.
         clock: Tells and waits.
@@ -62,7 +67,7 @@ class Upkeep:
     def __init__(
         self,
         hands: Hands,
-        members: Callable[[], Iterable[Member]],
+        workers: Callable[[], Iterable[Member]],
         awaiting: Awaiting,
         is_wanted: Callable[[], bool],
         stall_timeout_s: float,
@@ -70,7 +75,7 @@ class Upkeep:
         say: Callable[[str], object],
     ) -> None:
         self._hands = hands
-        self._members = members
+        self._workers = workers
         self._awaiting = awaiting
         self._is_wanted = is_wanted
         self._limit_ns = to_ns(stall_timeout_s + PATIENCE_S) if stall_timeout_s else 0
@@ -78,24 +83,18 @@ class Upkeep:
         self._say = say
         self._replaced_ns: dict[str, deque[int]] = {}
         self._stalled_ns: dict[int, int] = {}
-        self._ended: set[int] = set()
+        self._killed: set[int] = set()
+        self._missing: set[str] = set()
 
-    def note_exit(self, worker: WorkerExit) -> None:
-        """Replace a process that has ended, if nobody had asked it to and it is wanted."""
-        name = worker.name
-        # Until another life is there, what is known of the member is known of the dead one.
-        self._ended.update(each.incarnation for each in self._members() if each.name == name)
-        if worker.was_asked or not self._is_wanted():
-            return
-        if self._has_had_its_chances(name):
-            self._give_up(name, f"{worker.cause} too often to be started again")
-            return
-        self._awaiting.await_worker(name)
-        self._say(f"{worker.cause}; started again")
-        try:
-            self._hands.start_again(name)
-        except NodeError as error:
-            self._give_up(name, str(error))
+    def note_end(self, worker: WorkerExit) -> None:
+        """Take in that a process has ended; it is replaced if nobody had asked it to.
+
+        To be called at once, also before the run has started.
+        """
+        if not worker.was_asked:
+            self._say(worker.cause)
+            self._missing.add(worker.name)
+            self._awaiting.await_worker(worker.name)
 
     def watch(self) -> NoReturn:
         """Look twice a second.
@@ -107,15 +106,37 @@ class Upkeep:
             self._clock.sleep(LOOK_S)
 
     def look(self) -> None:
-        """Kill the processes that have been blocked, or silent, for too long."""
-        if not (self._limit_ns and self._is_wanted()):
+        """Start processes again that have ended, kill those blocked, or silent, for too long."""
+        if not self._is_wanted():
             return
-        running, now_ns = self._hands.running, self._clock.now_ns()
-        for member in self._members():
-            if member.name in running and member.incarnation not in self._ended:
-                hung_ns = now_ns - self._well_ns(member, now_ns)
-                if hung_ns > self._limit_ns:
-                    self._kill(member, hung_ns)
+        workers = tuple(self._workers())
+        for name in sorted(self._missing.difference(each.name for each in workers)):
+            self._missing.discard(name)
+            self._replace(name)
+        running = self._hands.running
+        for worker in workers:
+            if worker.name in running and worker.incarnation not in self._killed:
+                self._awaiting.await_worker(worker.name)
+                self._kill_if_hung(worker)
+
+    def _replace(self, name: str) -> None:
+        if self._has_had_its_chances(name):
+            self._give_up(name, f"{name} has ended too often to be started again")
+            return
+        self._say(f"{name} is started again")
+        try:
+            self._hands.start_again(name)
+        except NodeError as error:
+            self._give_up(name, str(error))
+
+    def _kill_if_hung(self, worker: Member) -> None:
+        now_ns = self._clock.now_ns()
+        hung_ns = now_ns - self._well_ns(worker, now_ns)
+        if self._limit_ns and hung_ns > self._limit_ns:
+            why = f"blocked by {worker.place}" if worker.state == "stalled" else "silent"
+            self._say(f"{worker.name} is killed: for {hung_ns / SECOND:.1f} s it was {why}")
+            self._killed.add(worker.incarnation)
+            self._hands.kill(worker.name)
 
     def _well_ns(self, member: Member, now_ns: int) -> int:
         """Return when a node was well last."""
@@ -123,12 +144,6 @@ class Upkeep:
             return self._stalled_ns.setdefault(member.incarnation, now_ns)
         self._stalled_ns.pop(member.incarnation, None)
         return member.heard_ns if member.state in _SILENT else now_ns
-
-    def _kill(self, member: Member, hung_ns: int) -> None:
-        why = f"blocked by {member.place}" if member.state == "stalled" else "silent"
-        self._say(f"{member.name} is killed: for {hung_ns / SECOND:.1f} s it was {why}")
-        self._ended.add(member.incarnation)
-        self._hands.kill(member.name)
 
     def _has_had_its_chances(self, name: str) -> bool:
         """Whether it was replaced too often of late; if not, note that it is now."""
