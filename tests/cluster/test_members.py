@@ -883,7 +883,7 @@ class TestSad:
         first = cluster.node(0).start()
         liar = cluster.node(1)
         liar.exchange.open()
-        gossip = [[f"x{number}@y", 5, f"n1:{number + 1}"] for number in range(50_000)]
+        gossip = [[f"x{number}@y", 5, f"n1:{number + 1}"] for number in range(25_000)]
         hello = {"role": "node", "now": 1, "members": gossip}
         gevent.spawn(liar.exchange.call_address, "n0:9400", "hello", hello, 1.0)
         cluster.clock.advance(0.5)
