@@ -1,4 +1,8 @@
-"""No loop of a node may die unseen: R37, on a node that works in the run of another one."""
+"""No loop of a node may die unseen: R37, on a node that works in the run of another one.
+
+Those that only real processes have - of sockets, keys, samples and workers - are killed in
+``integration/test_drill_loops.py``.
+"""
 
 import json
 from collections.abc import Iterator

@@ -12,6 +12,7 @@ import gevent
 import pytest
 
 from crowsg.clock import SECOND, to_ns
+from crowsg.cluster.heartbeat import BEAT_S
 from crowsg.errors import EXIT_ABORTED, EXIT_NODES, EXIT_OK
 from crowsg.testing.invariants import Violation
 from tests.support.cluster_processes import Program
@@ -21,9 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drill
 
 BRIEFLY, LONG, NEVER = "briefly@drill", "long@drill", "never@drill"
 BRIEF_S, LONG_S, MASTERS_S = 4.0, 15.0, 12.0
-BEAT_S = 1.0
-"""How long ago a node may have been heard when it is stopped."""
-CONFIRMED_S = 2.0 + BEAT_S
+CONFIRMED_S = 2 * BEAT_S + 0.2
 """How long ago what a node knows to have been heard of it may have been said."""
 USERS = 30
 ADDED = 9

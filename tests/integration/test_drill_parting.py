@@ -10,6 +10,7 @@ import gevent
 import pytest
 
 from crowsg.clock import SECOND
+from crowsg.cluster.heartbeat import BEAT_S
 from crowsg.errors import EXIT_ABORTED, EXIT_OK
 from crowsg.testing.invariants import Violation
 from tests.support.cluster_processes import until
@@ -24,8 +25,6 @@ CUT, MUTE, DEAF, CALM = NAMES = tuple(f"{host}@drill" for host in ("cut", "mute"
 PARTED = CUT, MUTE, DEAF
 BRIEF_S, LONG_S = 5.0, 13.0
 USERS, ADDED = 40, 8
-BEAT_S = 1.0
-"""How long ago a node may have been heard when it is parted."""
 
 
 class Silence(NamedTuple):
