@@ -77,6 +77,8 @@ class ChaosProxy:
         if refuse and self._server is not None:
             self._server.close()
             self._server = None
+        # One that has not begun could not close what it was given.
+        gevent.sleep(0)
         self._carriers.kill()
 
     def corrupt(self, probability: float, rng: Random) -> None:
@@ -101,7 +103,10 @@ class ChaosProxy:
             self._own = self._server.address[:2]
 
     def _carry(self, near: Any, _: object) -> None:
-        with suppress(OSError), socket.create_connection(self._target) as far:
+        family = socket.AF_INET6 if ":" in self._target[0] else socket.AF_INET
+        # Closed whatever happens: whoever cuts a connection may do so while it is being made.
+        with suppress(OSError), socket.socket(family) as far:
+            far.connect(self._target)
             ways = (
                 _Way(near, far, "to_target", self._faults),
                 _Way(far, near, "from_target", self._faults),
