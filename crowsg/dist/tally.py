@@ -53,6 +53,8 @@ class Tally:
         self.totals = Totals()
         self.totals.keeps_lives = self.keeps_lives
         self._snapshots.begin()
+        mine = self._exchange.identity
+        self.enter(mine.name, mine.incarnation)
 
     def pull(self, run: str, lives: Mapping[str, int]) -> dict[str, Exception]:
         """Take what workers recorded so far, and return why some did not tell.

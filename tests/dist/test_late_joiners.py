@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from itertools import pairwise
 
-from tests.support.clusters import PREAMBLE, A, B, C, Cluster, D
+from tests.support.clusters import FAST, PREAMBLE, A, B, C, Cluster, D
 
 CAWING = (
     PREAMBLE
@@ -33,6 +33,16 @@ def start(user_id):
 
 def terminate():
     wait_for_gate()
+"""
+)
+BEGINNING = (
+    PREAMBLE
+    + """
+def init():
+    wait_for_gate()
+
+def start(user_id):
+    users.sleep(1000)
 """
 )
 
@@ -112,3 +122,17 @@ def test_one_that_joins_while_the_run_is_stopped_stays_idle(cluster: Cluster) ->
     assert set(stopping.result()) == {B, C}
     cluster.do(3, called="next")
     assert set(workers(cluster)) == {B, C, D}
+
+
+def test_one_that_joins_while_the_run_begins_takes_part(cluster: Cluster) -> None:
+    """R14: once the others have begun."""
+    beginning = cluster.begin(cluster[A].dist.do, cluster.write(BEGINNING), 4, FAST)
+    cluster.advance(1)
+    cluster.enter(D)
+    cluster.advance(3)
+    assert not beginning.ready()
+
+    for name in (B, C, D):
+        cluster.open_gate(name)
+    cluster.clock.advance_until(lambda: workers(cluster) == (B, C, D))
+    assert beginning.result() == {B: 2, C: 2}

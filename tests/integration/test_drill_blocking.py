@@ -106,7 +106,7 @@ def a_worker_is_replaced(folder: Path) -> Scene:
         run = drill.lead(USERS, 0, "--user-rate", "inf", *options, *stall)
         drill.until_running(USERS)
         drill.let(worker1="sleep")
-        again = run.until_said(r"^(worker1@\S+) ended with (\w+); started again$")
+        again = run.until_said(r"^(worker1@\S+) is started again$")
         drill.until_noted(again[1], "begin", time.monotonic_ns() - SECOND)
         scene.took_s["replaced"] = (time.monotonic_ns() - drill.hits("mishap")[0]["at"]) / SECOND
         run.send(signal.SIGINT)

@@ -1,12 +1,15 @@
 """I7: no more permits are held at once than there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from crowsg.clock import SECOND, to_ns
 from crowsg.testing.invariants.evidence import Evidence, Hit, Life
 from crowsg.testing.invariants.rates import hits_of_throttles, rates_of
 from crowsg.testing.invariants.verdict import Limits, Violation
 from crowsg.testing.invariants.windows import InForce
+
+Span = tuple[int, int]
+"""From when to when, in nanoseconds."""
 
 BEGIN, END, WANT, GONE = "begin", "end", "want", "gone"
 
@@ -16,18 +19,20 @@ def holders_are_limited(evidence: Evidence, limits: Limits) -> Iterator[Violatio
 
     Reads: hits ``begin`` and ``end`` with ``throttle`` and ``user``, one ``begin`` behind each
     ``wait``, one ``end`` before each release; ``want`` before each ``wait``, where told; the
-    ``rate`` notes of the throttle; ``end`` of users; ``lost``; the last sign of each life.
+    ``rate`` notes of the throttle; ``end`` of users; ``lost``; ``stall`` and the last sign of each
+    life.
     Holds: at every moment, as it was told, the users that hold a permit are <= the highest number
     in force (0.4 s longer than it was set). One that ended, or whose process was seen for the last
     time or was given up by the master, holds none (I11 sees to it that it does nothing). Where
-    wants are told, there is no time longer than 12 s (dead after 10 s, and 2 s) in which a user
-    wants a permit while fewer than the lowest number are held.
+    wants are told, there is no time longer than 12 s (dead after 10 s, and 2 s) in which permits of
+    the lowest number are free, and one user wants one all the time, or at every moment as many
+    users want one as are free; times in which a process stood still do not count: it takes none.
     Cannot see: permits that are held twice by one user; leaks where no wants are told.
     """
-    hits = hits_of_throttles(evidence)
+    hits, stalls = hits_of_throttles(evidence), _stalls(evidence)
     for throttle, rates in rates_of(evidence, limits).items():
         if any(rate.interval == 0 and rate.permits != float("inf") for rate in rates):
-            holding = _Holding(throttle[1], rates, to_ns(limits.dead_s + 2.0))
+            holding = _Holding(throttle[1], rates, to_ns(limits.dead_s + 2.0), stalls)
             for change in _changes(hits.get(throttle, []), evidence):
                 yield from holding.take(*change)
 
@@ -35,21 +40,23 @@ def holders_are_limited(evidence: Evidence, limits: Limits) -> Iterator[Violatio
 class _Holding:
     """Who wants and who holds a permit, as time goes by."""
 
-    def __init__(self, name: str, rates: Sequence[InForce], patience_ns: int) -> None:
+    def __init__(
+        self, name: str, rates: Sequence[InForce], patience_ns: int, stalls: Sequence[Span]
+    ) -> None:
         self._name = name
         self._rates = rates
         self._patience_ns = patience_ns
+        self._stalls = stalls
         self._holders: set[object] = set()
-        self._wanting: set[object] = set()
+        self._wanting: dict[object, int] = {}
         self._idle_since: int | None = None
 
     def take(self, moment: int, what: str, who: object) -> Iterator[Violation]:
         """Take the next change, and yield what it shows."""
         limits = self._limits(moment)
-        yield from self._leak(moment)
-        self._wanting.discard(who)
+        waited = [self._idle_since, self._wanting.pop(who, None)]
         if what == WANT:
-            self._wanting.add(who)
+            self._wanting[who] = moment
         if what == BEGIN and who not in self._holders:
             self._holders.add(who)
             if len(self._holders) > max(limits):
@@ -57,18 +64,25 @@ class _Holding:
                 yield Violation("I7", moment, self._name, text)
         elif what != BEGIN:
             self._holders.discard(who)
-        is_idle = bool(self._wanting) and len(self._holders) < min(limits)
-        if not is_idle:
+        free = min(limits) - len(self._holders)
+        if free <= 0:
+            waited += self._wanting.values()
+            self._wanting = dict.fromkeys(self._wanting, moment)
+        if not 0 < free <= len(self._wanting):
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = moment
+        yield from self._leak(waited, moment)
 
-    def _leak(self, moment: int) -> Iterator[Violation]:
-        since = self._idle_since
-        if since is not None and moment - since > self._patience_ns:
-            self._idle_since = None
-            text = f"only {len(self._holders)} were held for {(moment - since) / SECOND:.1f} s"
-            yield Violation("I7", since, self._name, f"{text}, though more were wanted")
+    def _leak(self, waited: Iterable[int | None], moment: int) -> Iterator[Violation]:
+        since = min((each for each in waited if each is not None), default=moment)
+        idle_ns = moment - since
+        if idle_ns > self._patience_ns:
+            idle_ns -= _common(self._stalls, since, moment)
+        if idle_ns > self._patience_ns:
+            self._idle_since = None if self._idle_since is None else moment
+            text = f"permits were free for {idle_ns / SECOND:.1f} s, though they were wanted"
+            yield Violation("I7", since, self._name, text)
 
     def _limits(self, moment: int) -> list[float]:
         """Return the numbers of permits that may have been in force."""
@@ -78,6 +92,22 @@ class _Holding:
             if rate.since <= moment < rate.until
         ]
         return found or [float("inf")]
+
+
+def _stalls(evidence: Evidence) -> list[Span]:
+    """Return when any process stood still, without overlaps."""
+    spans: list[Span] = []
+    for note in sorted((note for _, note in evidence.of("stall")), key=lambda note: note["began"]):
+        begin, end = note["began"], note["began"] + to_ns(note["seconds"])
+        if spans and begin <= spans[-1][1]:
+            begin, end = spans[-1][0], max(end, spans.pop()[1])
+        spans.append((begin, end))
+    return spans
+
+
+def _common(spans: Sequence[Span], since: int, until: int) -> int:
+    """Return how much of a time belongs to spans that do not overlap."""
+    return sum(max(0, min(end, until) - max(begin, since)) for begin, end in spans)
 
 
 def _changes(hits: Sequence[Hit], evidence: Evidence) -> list[tuple[int, str, object]]:
