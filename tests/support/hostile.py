@@ -215,11 +215,17 @@ class NeverReads(MemberOfTheirs):
 
     options = (zmq.RCVHWM, 1), (zmq.RCVBUF, 4096)
 
-    def ask(self, message: bytes, seconds: float, times_a_second: int) -> None:
-        """Send a call again and again for so long."""
-        began_s = time.monotonic()
+    def ask(self, message: bytes, seconds: float, times_a_second: int) -> int:
+        """Send a call again and again for so long; returns how often the other side took it.
+
+        While it takes none, as what it answers is not read, none is sent.
+        """
+        began_s, taken = time.monotonic(), 0
         for number in range(int(seconds * times_a_second)):
             due_s = began_s + number / times_a_second
             if due_s > time.monotonic():
                 gevent.sleep(due_s - time.monotonic())
-            self.send([b"", message])
+            with suppress(zmq.Again):
+                self._socket.send_multipart([b"", message], zmq.NOBLOCK)
+                taken += 1
+        return taken
