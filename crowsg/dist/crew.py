@@ -73,10 +73,12 @@ class Crew:
 
     def __init__(self) -> None:
         self._hands: dict[str, Hand] = {}
+        self._left_unkillable = False
 
     def clear(self) -> None:
         """Forget everybody."""
         self._hands.clear()
+        self._left_unkillable = False
 
     def take_in(self, name: str, incarnation: int) -> None:
         """Let a node be a worker."""
@@ -84,7 +86,10 @@ class Crew:
 
     def let_go(self, name: str) -> bool:
         """Forget a worker; tells whether it was one."""
-        return self._hands.pop(name, None) is not None
+        hand = self._hands.pop(name, None)
+        # They do not become killable by their node's going.
+        self._left_unkillable |= hand is not None and hand.unkillable
+        return hand is not None
 
     def hand(self, name: str) -> Hand | None:
         """Return a worker, None for a node that is none."""
@@ -127,7 +132,7 @@ class Crew:
     @property
     def has_unkillable(self) -> bool:
         """Whether users somewhere survived their last kill."""
-        return any(hand.unkillable for hand in self._hands.values())
+        return self._left_unkillable or any(each.unkillable for each in self._hands.values())
 
 
 def _count(value: Any) -> int:

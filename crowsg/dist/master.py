@@ -95,7 +95,7 @@ class Master:
         self._claimed: ScenarioReference | None = None
         self._plan: Plan | None = None
         self._state = "idle"
-        self._is_ending = self.pulls_itself = False
+        self._is_ending = self.pulls_itself = self._is_released = False
         self._starting: Any = None
         self.tally = Tally(exchange, orders, lead.snapshots, clock)
         self._dealing = Dealing(exchange, members, orders, lead.processes, spawn, self.is_worker)
@@ -330,7 +330,8 @@ class Master:
         self.standing.await_no_more(name)
 
     def _note_change(self, member: Member, before: State | None) -> None:
-        if self._plan is None:
+        # Whoever was let go at the end may go.
+        if self._plan is None or self._is_released:
             return
         self._hearing.lose_if_gone(member)
         if member.state == "up":
@@ -348,6 +349,7 @@ class Master:
             self.tally.pull_last(plan.run, crew)
             for name in crew.names():
                 self._dealing.dismiss(name)
+            self._is_released = True
             self.trouble += self._recruiting.release(plan, crew.names())
             self._lead.life.tear_down()
             self.trouble += self._lead.life.trouble
@@ -366,4 +368,5 @@ class Master:
         self._lead.throttles.own()
         self._claimed, self._plan, self._state = None, None, state
         self._starting, self._is_ending, self.pulls_itself = None, False, False
+        self._is_released = False
         self._lead.controller.lead_no_more()

@@ -125,3 +125,15 @@ class TestSad:
             hand.hear(told)
 
         assert (hand.beat_asked, hand.waiting, hand.running, hand.state) == (5, 2, 3, "running")
+
+
+def test_users_that_could_not_be_killed_are_so_when_their_node_has_gone() -> None:
+    crew = Crew()
+    crew.take_in("b", 1)
+    hear(crew, "b", 2, 0, 1, "error", True)
+
+    crew.let_go("b")
+    assert crew.has_unkillable
+
+    crew.clear()
+    assert not crew.has_unkillable

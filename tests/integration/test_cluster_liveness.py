@@ -16,7 +16,7 @@ from crowsg.cluster.membership import Member, Membership, State
 from crowsg.cluster.zerorpc_link import ZerorpcLink
 from tests.support.cluster_processes import NodeProcess, Programs, programs, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.wall_clock]
+pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drills]
 
 BEATEN_S = 1.5
 """Seconds after which each has heard the other, over connections that stand."""

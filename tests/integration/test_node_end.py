@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.cluster_processes import NodeProcess, Programs, programs, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.wall_clock]
+pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drills]
 
 IDLE = """
 from crowsg import users

@@ -18,7 +18,7 @@ from tests.support.cluster_processes import (
     until,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.wall_clock]
+pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drills]
 
 IDLE = """
 from crowsg import users

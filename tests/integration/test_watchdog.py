@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.full_pipe import full_pipe
 
-pytestmark = [pytest.mark.integration, pytest.mark.wall_clock]
+pytestmark = [pytest.mark.integration, pytest.mark.wall_clock, pytest.mark.drills]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
