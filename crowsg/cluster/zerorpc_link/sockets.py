@@ -18,6 +18,10 @@ PORTS_TRIED = 100
 MAX_PORT = 65535
 MAX_SOCKETS = 16_384
 
+MAX_UNREAD = 100_000
+"""Messages of one peer that may wait to be read: where more come, and the peer then hangs up, libzmq
+4.3.5 may abort the process (an assertion of its stream engine), so this is not to be reached."""
+
 COMMON_OPTIONS = (
     (zmq.LINGER, 0),
     (zmq.MAXMSGSIZE, MAX_WIRE_BYTES),
@@ -86,6 +90,7 @@ class Sockets:
         try:
             number = _resolved(host, port)
             events = self._events(zmq.ROUTER, number)
+            events.socket.setsockopt(zmq.RCVHWM, MAX_UNREAD)
         except OSError as error:
             raise _cannot_listen(host, port, error.strerror or error) from error
         if self._curve:
