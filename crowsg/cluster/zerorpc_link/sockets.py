@@ -19,8 +19,8 @@ MAX_PORT = 65535
 MAX_SOCKETS = 16_384
 
 MAX_UNREAD = 100_000
-"""Messages of one peer that may wait to be read. Where more come, and the peer then hangs up, libzmq
-4.3.5 may abort the process (an assertion of its stream engine), so it is not to be reached."""
+"""Messages of one peer that may wait to be read. Where more come, and the peer then hangs up,
+libzmq 4.3.5 may abort the process (an assertion of its stream engine): not to be reached."""
 
 COMMON_OPTIONS = (
     (zmq.LINGER, 0),
