@@ -107,6 +107,18 @@ def net(curve: Curve | None) -> Iterator[ZerorpcNet]:
     net.close()
 
 
+@pytest.fixture(autouse=True)
+def small_heap() -> Iterator[None]:
+    """Let ``living`` look at what a test made, not at what thousands before it have left.
+
+    Each look would block the loop for a second, in which nothing of what is waited for goes on.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def living() -> list[Any]:
     gc.collect()
     return [x for x in gc.get_objects() if isinstance(x, greenlet.greenlet) and not x.dead]
