@@ -98,22 +98,22 @@ class Hearing:
         Returns:
             From which ended user on it is to tell more; None: that was all.
         """
-        if not self._dealing.is_worker(sender):
+        totals, hand = self._tally.totals, self._crew.hand(sender.name)
+        # What a former part of it has counted, which was given up, would turn back what is lost.
+        if hand is None or not self._dealing.is_worker(sender):
             own = self._exchange.identity.name
             raise Refused("stale", f"{own} does not know the run of {sender.name}")
-        totals, hand = self._tally.totals, self._crew.hand(sender.name)
         try:
             is_new = self._tally.merge(sender.name, sender.incarnation, body["snapshot"])
         except NotPackable:
             # What it counted last is not known, nor is what became of its users.
-            if hand is not None:
-                self._lose(hand)
+            self._lose(hand)
             return None
         if is_new and totals.has_more(sender.name, sender.incarnation):
             return totals.lives_from(sender.name, sender.incarnation)
         self._part_with(sender.name)
-        fenced = int(body.get("fenced", 0))
-        if "fenced" in body and hand is not None:
+        if "fenced" in body:
+            fenced = int(body["fenced"])
             # All is counted, but its users are gone as those of one that is lost.
             self._regret(Loss(sender.name, fenced, fenced))
         self._standing.look()

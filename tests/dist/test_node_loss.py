@@ -8,7 +8,7 @@ import pytest
 from crowsg.cluster.membership import DEAD_S, FENCE_S
 from crowsg.dist.fence import AGE_S
 from crowsg.dist.losses import NONE_LEFT, POLICIES, Policy
-from crowsg.errors import EXIT_NODES, EXIT_OK, PartialFailure, StartRefused
+from crowsg.errors import EXIT_NODES, EXIT_OK, PartialFailure, Refused, StartRefused
 from crowsg.node import Node
 from tests.dist.test_runner import Going
 from tests.support.clusters import IDLERS, A, B, C, Cluster, D
@@ -276,6 +276,25 @@ class TestFence:
         cluster.advance(1)
         assert cluster.running() == {B: 2, C: 7}
         assert cluster.notes(B).count("init") == 2
+
+    def test_what_a_part_hands_in_that_was_given_up_turns_nothing_back(
+        self, cluster: Cluster
+    ) -> None:
+        """R2: whoever hands it in while it is being taken in anew."""
+        going = Going(cluster, IDLERS, 10, duration_s=60.0)
+        cluster.advance(2)
+        cluster.delay(0.05)
+        master, run = cluster[A].station.master, cluster.run_of(B)
+        hand = master.crew.hand(B)
+        assert hand is not None
+        master._hearing._lose(hand)
+        gevent.idle()
+        assert master._recruits.life_of(B) == hand.incarnation
+
+        body = {"snapshot": cluster[B].station.worker._carriers.snapshots.take(None), "fenced": 5}
+        with pytest.raises(Refused, match="does not know the run"):
+            cluster.ask(B, A, "worker_leaves", body, run)
+        assert going.finish().users.lost == 5
 
     def test_all_that_a_node_did_in_both_its_parts_counts(self, cluster: Cluster) -> None:
         going = Going(cluster, IDLERS, 10, duration_s=60.0)

@@ -341,7 +341,7 @@ def test_a_process_that_cannot_be_broken_ends_with_code_5_r8(tmp_path: Path, tex
 
 def test_an_init_that_spins_fails(tmp_path: Path) -> None:
     text = BLOCKED_IN.replace("INIT", "spin()").replace("TERMINATE", "pass")
-    process = start(tmp_path, text, "--stall-timeout", "1.5")
+    process = start(tmp_path, text, "--stall-timeout", "1.5", "--set", "init_timeout=3")
 
     _, err = process.communicate(timeout=PATIENCE_S)
 
@@ -352,7 +352,8 @@ def test_an_init_that_spins_fails(tmp_path: Path) -> None:
 def test_a_terminate_that_spins_fails(tmp_path: Path) -> None:
     text = BLOCKED_IN.replace("INIT", "pass").replace("TERMINATE", "spin()")
 
-    summary = end(start(tmp_path, text, "--stall-timeout", "1.5"))
+    limits = "--stall-timeout", "1.5", "--set", "terminate_timeout=3"
+    summary = end(start(tmp_path, text, *limits))
 
     assert summary["exit_code"] == 3
     assert summary["exit_reason"].startswith("terminate failed: LoopBlocked: the event loop was b")

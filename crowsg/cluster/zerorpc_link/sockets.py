@@ -34,8 +34,9 @@ COMMON_OPTIONS = (
 )
 """Of every socket; times in milliseconds, those of keepalives in seconds.
 
-The heartbeats of ZeroMQ are left out: libzmq 4.3.5 aborts the process where one is due to a peer that
-hung up while what it had sent filled the queue. Keepalives find out who is gone, beats who is deaf.
+The heartbeats of ZeroMQ are left out: libzmq 4.3.5 aborts the process where one is due to a peer
+that hung up while what it had sent filled the queue. Keepalives find out who is gone, beats who is
+deaf.
 """
 
 NOTICE_OPTIONS = (
