@@ -58,7 +58,7 @@ class Doubts:
 
         Blocks: never.
         """
-        self._begin(self._compared, member, partial(self._is_answered, member, HELLO_S))
+        self._begin(self._compared, member, partial(self._takes_in, member, HELLO_S))
 
     def hung_up(self, address: str) -> None:
         """Find out what became of the nodes at an address where a connection was closed.
@@ -69,13 +69,13 @@ class Doubts:
             if member.address == address:
                 self._begin(self._looked_for, member, partial(self._look_for, member))
 
-    def is_gone(self, name: str) -> bool:
-        """Look whether the node of that name is gone, as nobody listens where it did.
+    def bury_if_gone(self, name: str) -> bool:
+        """Take the node of that name for dead where nobody listens any more; returns whether it is.
 
         Blocks: for 1.2 seconds at the most.
         """
         member = self._membership.get(name)
-        return member is None or member.is_gone or self._is_buried(member)
+        return member is None or member.is_gone or self._bury_if_refused(member)
 
     def _begin(self, open_ones: set[int], member: Member, ask: Callable[[], object]) -> None:
         if not member.is_gone and member.incarnation not in open_ones:
@@ -90,10 +90,10 @@ class Doubts:
 
     def _look_for(self, member: Member) -> None:
         for _ in range(LOOKS):
-            if self._is_buried(member) or self._is_answered(member, LOOK_S):
+            if self._bury_if_refused(member) or self._takes_in(member, LOOK_S):
                 return
 
-    def _is_buried(self, member: Member) -> bool:
+    def _bury_if_refused(self, member: Member) -> bool:
         is_refused = self._exchange.refuses(member.address)
         if is_refused:
             self._clock.sleep(AGAIN_S)
@@ -102,7 +102,7 @@ class Doubts:
             self._publish(self._membership.died(member.name, member.incarnation))
         return is_refused
 
-    def _is_answered(self, member: Member, timeout_s: float) -> bool:
+    def _takes_in(self, member: Member, timeout_s: float) -> bool:
         try:
             hello, gossip = self._dialler.say_hello(member.address, "node", timeout_s)
             if hello.identity.incarnation == self._exchange.identity.incarnation:

@@ -223,7 +223,7 @@ class Members:
         try:
             self._membership.judge_hello(hello)
         except Refused as refusal:
-            if refusal.kind != "name_taken" or not self._doubts.is_gone(hello.identity.name):
+            if refusal.kind != "name_taken" or not self._doubts.bury_if_gone(hello.identity.name):
                 raise
             self._membership.judge_hello(hello)
 

@@ -5,11 +5,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from crowsg.dist.orders import CALL_S
 from crowsg.dist.snapshot import Snapshots
 from crowsg.errors import CrowsgError, Refused, Unreachable
-
-CALL_S = 5.0
-"""Seconds a call to the master may take."""
 
 LAST_WORD_S = 1.0
 """Seconds in which a master that was lost may show, each of three times, that it is there."""

@@ -15,7 +15,7 @@ from crowsg.controller.life_cycle import ScenarioReference
 from crowsg.controller.machine import MAX_USER_ID, check_count
 from crowsg.dist.asking import ask_all
 from crowsg.dist.greenlets import Greenlets
-from crowsg.dist.handing_in import CALL_S
+from crowsg.dist.orders import CALL_S
 from crowsg.dist.master import Master
 from crowsg.dist.overview import NodeInfo, Overview
 from crowsg.dist.run_settings import packed, unpacked

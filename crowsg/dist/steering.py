@@ -17,12 +17,12 @@ from crowsg.dist.orders import Orders
 from crowsg.dist.recruiting import Plan
 from crowsg.dist.run_settings import packed
 from crowsg.dist.spread import blocks, removals, shares
+from crowsg.dist.worker import BEAT_S
 from crowsg.errors import BadNodes, InvalidRange, NotAMaster, NoWorkers, Unreachable
 
 IDS_OF_A_NODE = 1 << 40
 """Ids that each node has to itself where users arrive."""
 
-BEAT_S = 0.1
 _BEATS = 10
 
 Nodes = Sequence[str] | None

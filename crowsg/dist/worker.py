@@ -23,7 +23,8 @@ from crowsg.dist.commands import Command, commands_of
 from crowsg.dist.drops import Drops
 from crowsg.dist.engagement import Engagement
 from crowsg.dist.fence import AGE_S, Fence
-from crowsg.dist.handing_in import CALL_S, HandingIn
+from crowsg.dist.handing_in import HandingIn
+from crowsg.dist.orders import CALL_S
 from crowsg.dist.run_settings import unpacked
 from crowsg.errors import MasterIsSet, Refused
 from crowsg.failpoints import failpoint
